@@ -1,0 +1,493 @@
+"""Question 1: perceptron, logistic regression and MLP in NumPy, trained one example at a time.
+
+    python hw1-q1.py perceptron -epochs 100
+    python hw1-q1.py logistic_regression -epochs 100 -l2_penalty 0.01
+    python hw1-q1.py mlp
+
+The models come first, each a few lines of the textbook; `RankOneBlock` holds the one idea that
+makes exact per-example training fast; then the command line and the loop over epochs. Everything
+around that loop (names, figures, records, checkpoints) is in runs.py.
+"""
+
+import math
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import runs
+import utils
+
+BLOCK = 32  # examples a block; from 16 to 64 the time is flat, see benchmarks/
+
+
+# --------------------------------------------------------------------------------------------
+# Models
+
+
+def blocks(X, y, size):
+    """Yield (X_block, y_block, gold) down the rows: X as an array, y as an array and as a list."""
+    for start in range(0, len(X), size):
+        y_block = y[start : start + size]
+        yield X[start : start + size], y_block, y_block.tolist()
+
+
+def softmax(logits):
+    """Probabilities from logits along the last axis, same shape.
+
+    The maximum is subtracted first: exp of the MLP's first logits, in the thousands, overflows.
+    """
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def cross_entropy(logits, y):
+    """Mean of -log softmax(logits)[y] over examples; logits (n, classes), y (n,).
+
+    Written as log-sum-exp minus the gold logit, so that there is no log of 0.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(log_sum - shifted[np.arange(len(y)), y]))
+
+
+def accuracy(logits, y):
+    """Fraction of rows whose largest logit, the first of equals, is the gold class's."""
+    return float(np.mean(logits.argmax(axis=1) == y))
+
+
+def cross_entropy_of_one(logits, gold):
+    """Cross-entropy of one example and its gradient at the logits, softmax(logits) - onehot(gold).
+
+    logits (classes,), gold a class; returns (loss, gradient), the gradient as a list. For the few
+    numbers of one example plain floats are several times faster than arrays.
+    """
+    logits = logits.tolist()
+    largest = max(logits)
+    gradient = [math.exp(logit - largest) for logit in logits]
+    total = sum(gradient)
+    gradient = [value / total for value in gradient]
+    gradient[gold] -= 1
+    return math.log(total) + largest - logits[gold], gradient
+
+
+class RankOneBlock:
+    """The scores of a linear map while every example of a block changes it by a rank-1 step.
+
+    Per-example training reads and writes all of W for each example. But the steps have a form:
+    after example j, W becomes a W + d_j x_j^T, where d_j (rows,) comes from the model and
+    a = 1 - learning_rate * l2_penalty decays the weights. Unrolled from the W at the block's start,
+
+        W_i       = a^i W + sum_{j<i} a^(i-1-j) d_j x_j^T
+        W_i x_i   = a^i (W x_i) + sum_{j<i} a^(i-1-j) (x_j . x_i) d_j
+
+    so example i needs row i of X W^T and of the Gram matrix X X^T, which two matrix products give
+    for the whole block, and then only the d_j of the examples before it. W takes all steps in a
+    third product. The trajectory is that of the plain loop, in another order of summation.
+
+    A bias b is a column of W for a feature that is always 1: it adds 1 to each x_j . x_i.
+
+    Parameters
+    ----------
+    W : ndarray of shape (rows, features), read at the start and changed by `finish`.
+    X : ndarray of shape (m, features), the block's examples in order. The products are computed in
+        X's dtype, all that is summed from step to step in W's.
+    decay : a.
+    b : None or ndarray of shape (rows,), changed by `finish`; not decayed.
+
+    The caller asks for `scores(i)` and fills in `steps[i]`, which is d_i, for i = 0, 1, ... m - 1.
+    """
+
+    def __init__(self, W, X, decay=1.0, b=None):
+        self.W, self.X, self.decay, self.b = W, X, decay, b
+        self.start = (X @ W.T.astype(X.dtype, copy=False)).astype(W.dtype, copy=False)
+        self.gram = (X @ X.T).astype(W.dtype, copy=False)
+        if decay != 1:
+            age = np.arange(len(X))
+            self.start *= decay ** age[:, None]
+            self.gram *= decay ** np.maximum(age[:, None] - 1 - age, 0)
+        if b is not None:
+            self.start += b
+            self.gram += 1
+        self.steps = np.zeros((len(X), len(W)), W.dtype)
+
+    def scores(self, i):
+        """W_i x_i + b_i, of shape (rows,), given the steps of the examples before i."""
+        return self.start[i] + self.gram[i, :i].dot(self.steps[:i])
+
+    def finish(self):
+        """Give W and b all the steps of the block, in place."""
+        if self.b is not None:
+            self.b += self.steps.sum(axis=0)
+        if self.decay != 1:
+            self.W *= self.decay ** len(self.X)
+            self.steps *= self.decay ** np.arange(len(self.X))[::-1, None]
+        self.W += self.steps.T.astype(self.X.dtype, copy=False) @ self.X
+
+
+class LinearModel:
+    """Scores W x for classes; W is an ndarray of shape (n_classes, n_features), at first zero.
+
+    The features' last column is ones where a bias is wanted. X is an ndarray of shape
+    (n, n_features) or `utils.Pixels`; y holds the gold classes, shape (n,).
+    """
+
+    PARAMETERS = ("W",)
+
+    def __init__(self, n_classes, n_features, dtype=np.float64):
+        self.W = np.zeros((n_classes, n_features), dtype)
+
+    def scores(self, X, block=128):
+        """X W^T in float64, of shape (n, n_classes)."""
+        weights = self.W.T.astype(np.float64)
+        return np.concatenate(
+            [X[start : start + block] @ weights for start in range(0, len(X), block)]
+        )
+
+    def predict(self, X):
+        """The class of each row's largest score, the first of equals; shape (n,)."""
+        return self.scores(X).argmax(axis=1)
+
+    def evaluate(self, X, y):
+        """The fraction of rows whose predicted class is the gold one."""
+        return accuracy(self.scores(X), y)
+
+
+class Perceptron(LinearModel):
+    """Rosenblatt's perceptron for several classes.
+
+    Its predictions are those of exact arithmetic, in float32 too. Pixels / 256 and their sums are
+    multiples of 1/256, which float32 holds without rounding, so W is exact; the rounding of a score
+    matters only where the two largest nearly tie, and those few are computed again in float64.
+    """
+
+    # |computed - exact| < LAMBDA sqrt(n) u |w| |x| for a dot product of n terms in arithmetic of
+    # unit roundoff u, but for a probability of about exp(-LAMBDA^2 / 2) (Higham and Mary, SIAM
+    # Journal on Scientific Computing 41, 2019). Two scores are compared, hence the margin.
+    LAMBDA = 12
+
+    def __init__(self, n_classes, n_features, dtype=np.float64):
+        super().__init__(n_classes, n_features, dtype)
+        self.rounding = None  # of a score in float32 with |x| = 1; set for a block at a time
+
+    def update_weight(self, x_i, y_i, **kwargs):
+        """Add x_i (n_features,) to the gold class's row and take it from the predicted one's.
+
+        Nothing changes when they agree. The learning rate does not matter to a perceptron that
+        starts at zero, and is 1; other arguments are ignored.
+        """
+        scores = self.W.dot(x_i)
+        y_hat = scores.argmax()
+        if self.rounding is not None:
+            second, first = sorted(scores.tolist())[-2:]
+            if first - second <= self.rounding * math.sqrt(x_i.dot(x_i)):
+                y_hat = self.W.astype(np.float64).dot(x_i.astype(np.float64)).argmax()
+        if y_hat != y_i:
+            self.W[y_i] += x_i
+            self.W[y_hat] -= x_i
+
+    def train_epoch(self, X, y, batch_size=1, **kwargs):
+        """One pass over the rows of X in order: an update an example, or a mean one a batch."""
+        if batch_size > 1:
+            for X_batch, y_batch, _ in blocks(X, y, batch_size):
+                rows = np.arange(len(y_batch))
+                step = np.zeros((len(y_batch), len(self.W)))
+                step[rows, y_batch] += 1
+                step[rows, (X_batch @ self.W.T).argmax(axis=1)] -= 1
+                self.W += step.T @ X_batch / len(y_batch)
+            return
+        n_features = self.W.shape[1]
+        for X_block, _, gold in blocks(X, y, BLOCK):
+            if self.W.dtype == np.float32:
+                # In a block W grows by at most sqrt(2) |x| an example, and |x| <= sqrt(n).
+                size = np.linalg.norm(self.W) + math.sqrt(2 * n_features) * BLOCK
+                self.rounding = self.LAMBDA * math.sqrt(n_features) * 2**-24 * float(size)
+            for x_i, y_i in zip(X_block, gold, strict=True):
+                self.update_weight(x_i, y_i)
+
+
+class LogisticRegression(LinearModel):
+    """Softmax regression; the gradient at the logits is softmax(W x) - onehot(y)."""
+
+    def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0, **kwargs):
+        """One gradient step along -log softmax(W x_i)[y_i] + l2_penalty / 2 * |W|^2.
+
+        x_i (n_features,), y_i its gold class.
+        """
+        error = softmax(self.W.dot(x_i))
+        error[y_i] -= 1
+        self.W -= learning_rate * (np.outer(error, x_i) + l2_penalty * self.W)
+
+    def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, **kwargs):
+        """One pass over the rows of X in order: a step of `update_weight` an example, or one along
+        the mean gradient of each batch.
+        """
+        if batch_size > 1:
+            for X_batch, y_batch, _ in blocks(X, y, batch_size):
+                error = softmax(X_batch @ self.W.T)
+                error[np.arange(len(y_batch)), y_batch] -= 1
+                gradient = error.T @ X_batch / len(y_batch)
+                self.W -= learning_rate * (gradient + l2_penalty * self.W)
+            return
+        for X_block, _, gold in blocks(X, y, BLOCK):
+            block = RankOneBlock(self.W, X_block, decay=1 - learning_rate * l2_penalty)
+            for i, y_i in enumerate(gold):
+                _, error = cross_entropy_of_one(block.scores(i), y_i)
+                block.steps[i] = [-learning_rate * value for value in error]
+            block.finish()
+
+
+class MLP:
+    """One hidden layer of relu units, softmax cross-entropy.
+
+    z = W1 x + b1, h = max(z, 0), logits = W2 h + b2. W1 (hidden_size, n_features) and then
+    W2 (n_classes, hidden_size) are drawn from N(0.1, 0.1^2) with NumPy's global generator; b1
+    and b2 are zero.
+    """
+
+    PARAMETERS = ("W1", "b1", "W2", "b2")
+
+    def __init__(self, n_classes, n_features, hidden_size, dtype=np.float64):
+        self.W1 = np.random.normal(0.1, 0.1, (hidden_size, n_features)).astype(dtype)
+        self.b1 = np.zeros(hidden_size, dtype)
+        self.W2 = np.random.normal(0.1, 0.1, (n_classes, hidden_size)).astype(dtype)
+        self.b2 = np.zeros(n_classes, dtype)
+
+    def scores(self, X, block=1024):
+        """The logits of X (n, n_features), of shape (n, n_classes)."""
+        logits = []
+        for start in range(0, len(X), block):
+            h = np.maximum(X[start : start + block] @ self.W1.T + self.b1, 0)
+            logits.append(h @ self.W2.T + self.b2)
+        return np.concatenate(logits)
+
+    def predict(self, X):
+        """The class of each row's largest logit, the first of equals; shape (n,)."""
+        return self.scores(X).argmax(axis=1)
+
+    def evaluate(self, X, y):
+        """The fraction of rows whose predicted class is the gold one."""
+        return accuracy(self.scores(X), y)
+
+    def train_epoch(self, X, y, learning_rate=0.001, batch_size=1, **kwargs):
+        """One pass over the rows of X in order: a step an example, or one a batch along the mean.
+
+        Returns the mean over examples of the loss just before the update that they took part in.
+        """
+        if batch_size > 1:
+            return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
+        total = 0.0
+        for X_block, _, gold in blocks(X, y, 2 * BLOCK):
+            block = RankOneBlock(self.W1, X_block, b=self.b1)
+            for i, y_i in enumerate(gold):
+                z = block.scores(i)
+                h = np.maximum(z, 0)
+                loss, error = cross_entropy_of_one(self.W2.dot(h) + self.b2, y_i)
+                total += loss
+                step = np.multiply(error, -learning_rate, dtype=h.dtype)
+                # The error goes back through the W2 that made it, so W2 changes after.
+                np.multiply(step.dot(self.W2), z > 0, out=block.steps[i])
+                self.W2 += step[:, None] * h
+                self.b2 += step
+            block.finish()
+        return total / len(X)
+
+    def _train_epoch_in_batches(self, X, y, learning_rate, batch_size):
+        total = 0.0
+        for X_batch, y_batch, _ in blocks(X, y, batch_size):
+            m = len(y_batch)
+            z = X_batch @ self.W1.T + self.b1
+            h = np.maximum(z, 0)
+            logits = h @ self.W2.T + self.b2
+            total += m * cross_entropy(logits, y_batch)
+            error = softmax(logits)
+            error[np.arange(m), y_batch] -= 1
+            error_h = error @ self.W2 * (z > 0)
+            self.W2 -= learning_rate * (error.T @ h / m)
+            self.b2 -= learning_rate * error.mean(axis=0)
+            self.W1 -= learning_rate * (error_h.T @ X_batch / m)
+            self.b1 -= learning_rate * error_h.mean(axis=0)
+        return total / len(X)
+
+
+# --------------------------------------------------------------------------------------------
+# The program
+
+ACCURACIES = runs.Figure(
+    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, best="validation"
+)
+FIGURES = {
+    "perceptron": [ACCURACIES],
+    "logistic_regression": [
+        ACCURACIES,
+        runs.Figure("w_norms", "norm of the weights", {"|W|": "w_norm"}),
+        runs.Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
+    ],
+    "mlp": [ACCURACIES, runs.Figure("loss", "cross-entropy", {"train": "loss"})],
+}
+
+# Which models use an option that not all of them use.
+USES = {
+    "hidden_size": {"mlp"},
+    "learning_rate": {"logistic_regression", "mlp"},
+    "l2_penalty": {"logistic_regression"},
+}
+
+
+def parse_arguments():
+    """The options, resolved, and the run's file name."""
+    parser = utils.Parser(
+        description="Homework 1, Question 1: train a model in NumPy, one example at a time.",
+        epilog="In brackets: the models that use the option.",
+    )
+    parser.add_argument("model", choices=["perceptron", "logistic_regression", "mlp"])
+    parser.add_argument("-epochs", type=runs.count, default=20, help="[all] (default: %(default)s)")
+    parser.add_argument(
+        "-batch_size",
+        type=runs.count,
+        default=1,
+        help="examples an update; above 1 the update is their mean [all] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-hidden_size",
+        type=runs.count,
+        default=100,
+        help="hidden units [mlp] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-learning_rate",
+        type=runs.positive,
+        default=0.001,
+        help="[logistic_regression, mlp] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-l2_penalty",
+        type=runs.non_negative,
+        default=0.0,
+        help="adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W to the gradient "
+        "[logistic_regression] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-precision",
+        choices=["float32", "float64"],
+        help="of the products in training; accuracies of the linear models are always in float64 "
+        "[all] (default: float32, which holds pixels / 256 exactly; float64 with -standardize)",
+    )
+    runs.add_shared_options(parser)
+    opt = parser.parse_args()
+    runs.notice_unused(parser, opt, USES)
+    name = f"Q1-{opt.model}{runs.settings(opt, parser)}"
+    if opt.precision is None:
+        opt.precision = "float64" if opt.standardize else "float32"
+    return opt, name
+
+
+def main():
+    opt, name = parse_arguments()
+    data = runs.open_data(opt.data_path)
+    utils.configure_seed(opt.seed)
+
+    train_images = data.arrays["train_images"]
+    train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
+    linear = opt.model != "mlp"
+    scale = utils.feature_statistics(train_images) if opt.standardize else None
+
+    def matrix(split, dtype):
+        return utils.Pixels(data.arrays[f"{split}_images"], linear, dtype, scale)
+
+    # The linear models' accuracies are taken in float64, so that no near tie is decided by rounding.
+    evaluation_dtype = "float64" if linear else opt.precision
+    train_X = matrix("train", opt.precision)
+    evaluated_X, val_X, test_X = (matrix(split, evaluation_dtype) for split in utils.SPLITS)
+
+    n_classes, n_features = data.n_classes, train_X.shape[1]
+    settings = {"learning_rate": opt.learning_rate, "batch_size": opt.batch_size}
+    if opt.model == "perceptron":
+        model = Perceptron(n_classes, n_features, dtype=opt.precision)
+    elif opt.model == "logistic_regression":
+        model = LogisticRegression(n_classes, n_features)
+        settings["l2_penalty"] = opt.l2_penalty
+    else:
+        model = MLP(n_classes, n_features, opt.hidden_size, dtype=opt.precision)
+    order = np.arange(len(train_y))
+
+    run = runs.Run(opt, data, name + data.tag + "-{}", title(opt), FIGURES[opt.model])
+    # One core does the linear models' thin products as fast as two, and does not wait for another.
+    threads = threadpool_limits(1 if linear else None, "blas")
+    with run, threads, np.errstate(all="ignore"):  # what overflows is said once, by the run
+        if opt.resume:
+            order = restore(model, run.load_checkpoint())
+        else:
+            with run.clock("evaluation"):
+                run.initial["train_acc"] = model.evaluate(evaluated_X, train_y)
+                run.initial["val_acc"] = model.evaluate(val_X, val_y)
+            run.say(
+                f"initial train acc: {run.initial['train_acc']:.4f} | "
+                f"initial val acc: {run.initial['val_acc']:.4f}"
+            )
+
+        for _ in run.epochs():
+            with run.clock("training"):
+                # As the skeleton re-indexes arrays that it has shuffled before.
+                order = order[np.random.permutation(len(order))]
+                shuffled_X = run.progress_of_slices(train_X.reordered(order))
+                loss = model.train_epoch(shuffled_X, train_y[order], **settings)
+            with run.clock("evaluation"):
+                train_scores, val_scores = model.scores(evaluated_X), model.scores(val_X)
+                train_acc, val_acc = accuracy(train_scores, train_y), accuracy(val_scores, val_y)
+                figures = {"train_acc": train_acc, "val_acc": val_acc}
+                line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
+                if opt.model == "logistic_regression":
+                    figures["w_norm"] = float(np.linalg.norm(model.W))
+                    figures["train_loss"] = cross_entropy(train_scores, train_y)
+                    figures["val_loss"] = cross_entropy(val_scores, val_y)
+                    line = f"{line} | W norm: {figures['w_norm']:.4f}"
+                elif opt.model == "mlp":
+                    figures["loss"] = loss
+                    line = f"loss: {loss:.4f} | {line}"
+            run.end_epoch(line, state(model, order), **figures)
+
+        run.say_time()
+        test_acc = model.evaluate(test_X, test_y)
+        run.say(f"Final test acc: {test_acc:.4f}")
+        last = run.history[-1]
+        run.finish(train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc)
+
+
+def title(opt):
+    """The model and its settings, for the figures' titles."""
+    words = [opt.model.replace("_", " ").replace("mlp", "MLP")]
+    if opt.model == "mlp":
+        words.append(f"{opt.hidden_size} hidden units")
+    if opt.model != "perceptron":
+        words.append(f"learning rate {opt.learning_rate:g}")
+    if opt.model == "logistic_regression":
+        words.append(f"l2 penalty {opt.l2_penalty:g}")
+    words.append("one example a step" if opt.batch_size == 1 else f"batches of {opt.batch_size}")
+    if opt.standardize:
+        words.append("standardised")
+    if opt.seed != 42:
+        words.append(f"seed {opt.seed}")
+    return ", ".join(words)
+
+
+def state(model, order):
+    """All that the next epoch depends on, as a dict of arrays."""
+    _, keys, position, _, _ = np.random.get_state()
+    return {
+        "order": order,
+        "random_keys": keys,
+        "random_position": np.array(position),
+        **{name: getattr(model, name) for name in model.PARAMETERS},
+    }
+
+
+def restore(model, saved):
+    """Put a saved `state` back; returns the order of the examples."""
+    np.random.set_state(("MT19937", saved["random_keys"], int(saved["random_position"])))
+    for name in model.PARAMETERS:
+        getattr(model, name)[...] = saved[name]
+    return saved["order"]
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

@@ -1,0 +1,384 @@
+"""Question 2: logistic regression and a feedforward network in PyTorch, trained by mini-batches.
+
+    python hw1-q2.py logistic_regression -epochs 100 -batch_size 32 -l2_decay 0.01
+    python hw1-q2.py mlp -batch_size 512
+
+The models and the functions that train and evaluate them come first, as in the course's skeleton;
+then the command line and the loop over epochs. Everything around that loop (names, figures,
+records, checkpoints) is in runs.py.
+"""
+
+import argparse
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import runs
+import utils
+
+# --------------------------------------------------------------------------------------------
+# Models
+
+
+class LogisticRegression(nn.Module):
+    """Softmax regression: the logits are W x + b."""
+
+    def __init__(self, n_classes, n_features, **kwargs):
+        super().__init__()
+        self.linear = nn.Linear(n_features, n_classes)
+
+    def forward(self, x, **kwargs):
+        """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
+        return self.linear(x)
+
+
+class FeedforwardNetwork(nn.Module):
+    """`layers` hidden layers of `hidden_size` units, each followed by activation and dropout."""
+
+    def __init__(
+        self, n_classes, n_features, hidden_size, layers, activation_type, dropout, **kwargs
+    ):
+        """activation_type is "relu" or "tanh"; dropout the probability that a unit is left out."""
+        super().__init__()
+        activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation_type]
+        modules = []
+        width = n_features
+        for _ in range(layers):
+            modules += [nn.Linear(width, hidden_size), activation(), nn.Dropout(dropout)]
+            width = hidden_size
+        self.network = nn.Sequential(*modules, nn.Linear(width, n_classes))
+
+    def forward(self, x, **kwargs):
+        """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
+        return self.network(x)
+
+
+# --------------------------------------------------------------------------------------------
+# Training and evaluation
+
+
+def gradient_step(X, y, model, optimizer, criterion):
+    """One optimiser step on a batch; returns its loss as a tensor, which waits for no device."""
+    optimizer.zero_grad()
+    loss = criterion(model(X), y)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def train_batch(X, y, model, optimizer, criterion, **kwargs):
+    """One optimiser step on a batch.
+
+    X (batch, n_features), y (batch,) gold classes; returns the loss before the step, a float.
+    """
+    return gradient_step(X, y, model, optimizer, criterion).item()
+
+
+@torch.no_grad()
+def predict(model, X):
+    """The class of each row's largest logit, X (n, n_features) -> (n,); the model's mode is kept."""
+    return model(X).argmax(dim=-1)
+
+
+@torch.no_grad()
+def evaluate(model, X, y, criterion, block=2048):
+    """(loss, accuracy) of the model without dropout on X (n, n_features) with gold classes y (n,).
+
+    `criterion` averages over the examples it is given. The rows are taken a block at a time, so
+    memory does not grow with n. The model is left in the mode that it was in.
+    """
+    was_training = model.training
+    model.eval()
+    loss, correct = 0.0, 0
+    for start in range(0, len(y), block):
+        X_block, y_block = X[start : start + block], y[start : start + block]
+        logits = model(X_block)
+        loss += criterion(logits, y_block).item() * len(y_block)
+        correct += (logits.argmax(dim=-1) == y_block).sum().item()
+    model.train(was_training)
+    return loss / len(y), correct / len(y)
+
+
+class ImageTensor(torch.utils.data.Dataset):
+    """Images and labels on a device, the images as bytes, given out as float batches.
+
+    A DataLoader asks `__getitems__` for a whole batch by its indices, so no example is touched
+    alone; the order is the loader's own. Slices serve `evaluate`.
+
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels).
+    labels : int64 array of shape (n,).
+    scale : None, or the pair (mean, deviation) of `utils.feature_statistics`.
+    """
+
+    def __init__(self, images, labels, device, scale=None):
+        self.bytes = torch.from_numpy(images.reshape(len(images), -1)).to(device)
+        self.y = torch.from_numpy(labels).to(device)
+        self.scale = scale and [torch.from_numpy(s.astype(np.float32)).to(device) for s in scale]
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, rows):
+        X = self.bytes[rows].to(torch.float32).mul_(1 / 256)
+        if self.scale is not None:
+            mean, deviation = self.scale
+            X.sub_(mean).div_(deviation)
+        return X
+
+    def __getitems__(self, indices):
+        indices = torch.tensor(indices).to(self.y.device, non_blocking=True)
+        return self[indices], self.y[indices]
+
+
+# --------------------------------------------------------------------------------------------
+# The program
+
+FIGURES = [
+    runs.Figure(
+        "training-loss", "cross-entropy", {"training": "train_loss", "validation": "val_loss"}
+    ),
+    runs.Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
+]
+
+# Which models use an option that not all of them use.
+USES = {name: {"mlp"} for name in ("hidden_size", "layers", "dropout", "activation")}
+
+
+def parse_arguments():
+    """The options and the run's file name, with `{}` for the quantity."""
+    parser = utils.Parser(
+        description="Homework 1, Question 2: train a model in PyTorch by mini-batches.",
+        epilog="In brackets: the models that use the option.",
+    )
+    parser.add_argument("model", choices=["logistic_regression", "mlp"])
+    parser.add_argument(
+        "-epochs", type=runs.count, default=200, help="[all] (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-batch_size",
+        type=runs.count,
+        default=64,
+        help="examples an update [all] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-hidden_size",
+        type=runs.count,
+        default=200,
+        help="units a hidden layer [mlp] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-layers", type=runs.count, default=2, help="hidden layers [mlp] (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-learning_rate", type=runs.positive, default=0.002, help="[all] (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-l2_decay",
+        type=runs.non_negative,
+        default=0.0,
+        help="the optimiser's weight_decay [all] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-dropout",
+        type=runs.fraction,
+        default=0.3,
+        help="probability of leaving a hidden unit out [mlp] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-momentum",
+        type=runs.fraction,
+        default=0.0,
+        help="of sgd; adam has its own [all] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-activation",
+        choices=["tanh", "relu"],
+        default="relu",
+        help="[mlp] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-optimizer", choices=["sgd", "adam"], default="sgd", help="[all] (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-device",
+        type=device,
+        default="cpu",
+        help="cpu, cuda or mps, where the images and the model live [all] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of the matrix products [all] (default: %(default)s)",
+    )
+    runs.add_shared_options(parser)
+    opt = parser.parse_args()
+    if opt.optimizer == "adam" and opt.momentum:
+        parser.error("-momentum is for -optimizer sgd; adam keeps moments of its own")
+    runs.notice_unused(parser, opt, USES)
+
+    # The skeleton's names, which spell out these options; what else differs is added.
+    if opt.model == "logistic_regression":
+        config = (
+            f"batch-{opt.batch_size}-lr-{opt.learning_rate}-epochs-{opt.epochs}-"
+            f"l2-{opt.l2_decay}-opt-{opt.optimizer}"
+        )
+        spelt_out = ["batch_size", "learning_rate", "epochs", "l2_decay", "optimizer"]
+    else:
+        config = (
+            f"batch-{opt.batch_size}-lr-{opt.learning_rate}-epochs-{opt.epochs}-"
+            f"hidden-{opt.hidden_size}-dropout-{opt.dropout}-l2-{opt.l2_decay}-"
+            f"layers-{opt.layers}-act-{opt.activation}-opt-{opt.optimizer}-mom-{opt.momentum}"
+        )
+        spelt_out = ["batch_size", "learning_rate", "epochs", "hidden_size", "dropout"]
+        spelt_out += ["l2_decay", "layers", "activation", "optimizer", "momentum"]
+    return opt, f"{opt.model}-{{}}-{config}{runs.settings(opt, parser, leave_out=spelt_out)}"
+
+
+def device(text):
+    """An argparse type: the name of a torch device that this machine has."""
+    try:
+        torch.zeros(1, device=text).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not to be had on this machine (cpu always is)"
+        ) from error
+    return text
+
+
+def title(opt):
+    """The model and its settings, for the figures' titles."""
+    words = [opt.model.replace("_", " ").replace("mlp", "MLP")]
+    if opt.model == "mlp":
+        words.append(f"{opt.layers} x {opt.hidden_size} {opt.activation}")
+        words.append(f"dropout {opt.dropout:g}")
+    words += [f"batches of {opt.batch_size}", f"{opt.optimizer} {opt.learning_rate:g}"]
+    if opt.momentum:
+        words.append(f"momentum {opt.momentum:g}")
+    words.append(f"l2 decay {opt.l2_decay:g}")
+    if opt.standardize:
+        words.append("standardised")
+    if opt.precision != "float32":
+        words.append(opt.precision)
+    if opt.seed != 42:
+        words.append(f"seed {opt.seed}")
+    return ", ".join(words)
+
+
+def main():
+    opt, name = parse_arguments()
+    data = runs.open_data(opt.data_path)
+    utils.configure_seed(opt.seed)
+
+    scale = utils.feature_statistics(data.arrays["train_images"]) if opt.standardize else None
+    train, val, test = (
+        ImageTensor(
+            data.arrays[f"{split}_images"], data.arrays[f"{split}_labels"], opt.device, scale
+        )
+        for split in utils.SPLITS
+    )
+    generator = torch.Generator().manual_seed(opt.seed)
+    batches = DataLoader(
+        train, opt.batch_size, shuffle=True, generator=generator, collate_fn=lambda batch: batch
+    )
+
+    n_features = train.bytes.shape[1]
+    if opt.model == "logistic_regression":
+        model = LogisticRegression(data.n_classes, n_features)
+    else:
+        model = FeedforwardNetwork(
+            data.n_classes,
+            n_features,
+            opt.hidden_size,
+            opt.layers,
+            opt.activation,
+            opt.dropout,
+        )
+    model.to(opt.device)
+    if opt.optimizer == "sgd":
+        optimizer = torch.optim.SGD(
+            model.parameters(),
+            lr=opt.learning_rate,
+            momentum=opt.momentum,
+            weight_decay=opt.l2_decay,
+            fused=True,
+        )
+    else:
+        optimizer = torch.optim.Adam(
+            model.parameters(), lr=opt.learning_rate, weight_decay=opt.l2_decay, fused=True
+        )
+    criterion = nn.CrossEntropyLoss()
+
+    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES)
+    products = torch.autocast(
+        torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
+    )
+    with run, products:
+        if opt.resume:
+            restore(model, optimizer, generator, run.load_checkpoint())
+        else:
+            with run.clock("evaluation"):
+                _, run.initial["val_acc"] = evaluate(model, val, val.y, criterion)
+            run.say(f"initial val acc: {run.initial['val_acc']:.4f}")
+
+        for _ in run.epochs():
+            with run.clock("training"):
+                losses = [
+                    gradient_step(X_batch, y_batch, model, optimizer, criterion)
+                    for X_batch, y_batch in run.progress(batches)
+                ]
+                train_loss = torch.stack(losses).mean().item()
+            with run.clock("evaluation"):
+                val_loss, val_acc = evaluate(model, val, val.y, criterion)
+            run.end_epoch(
+                f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}",
+                state(model, optimizer, generator),
+                train_loss=train_loss,
+                val_loss=val_loss,
+                val_acc=val_acc,
+            )
+
+        run.say_time()
+        _, test_acc = evaluate(model, test, test.y, criterion)
+        run.say(f"Final test acc: {test_acc:.4f}")
+        _, train_acc = evaluate(model, train, train.y, criterion)
+        run.finish(train_acc=train_acc, val_acc=run.history[-1]["val_acc"], test_acc=test_acc)
+
+
+def state(model, optimizer, generator):
+    """All that the next epoch depends on, as a dict of arrays."""
+    arrays = {f"model/{name}": value for name, value in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            if value is not None:  # sgd without momentum keeps a None
+                arrays[f"optimizer/{index}/{name}"] = value
+    arrays["random/batches"] = generator.get_state()
+    arrays["random/dropout"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        arrays["random/dropout_cuda"] = torch.cuda.get_rng_state()
+    return {name: value.detach().cpu().numpy() for name, value in arrays.items()}
+
+
+def restore(model, optimizer, generator, saved):
+    """Put a saved `state` back."""
+    weights, moments = {}, {}
+    for key, value in saved.items():
+        kind, _, name = key.partition("/")
+        if kind == "model":
+            weights[name] = torch.from_numpy(value)
+        elif kind == "optimizer":
+            index, _, name = name.partition("/")
+            moments.setdefault(int(index), {})[name] = torch.from_numpy(value)
+    model.load_state_dict(weights)
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    generator.set_state(torch.from_numpy(saved["random/batches"]))
+    torch.set_rng_state(torch.from_numpy(saved["random/dropout"]))
+    if "random/dropout_cuda" in saved and torch.cuda.is_available():
+        torch.cuda.set_rng_state(torch.from_numpy(saved["random/dropout_cuda"]))
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

@@ -1,0 +1,430 @@
+"""What the homework's scripts share: loading the images, seeding, plotting.
+
+A student's own skeleton runs unchanged beside this file: `configure_seed`, `load_dataset` and
+`ClassificationDataset` are the course's. The scripts of this repository read the same files
+through `read_npz` and `Pixels`, which keep the images as bytes and turn them into floats a block
+at a time. Neither torch nor matplotlib is imported before something needs it.
+"""
+
+import argparse
+import contextlib
+import math
+import os
+import random
+import sys
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent
+SPLITS = ("train", "val", "test")
+
+# A file may not claim to hold much more than its size on disk: photographs shrink two- to
+# fivefold in a zip, a zip bomb a thousandfold.
+MAX_EXPANSION = 64
+EXPANSION_ALLOWANCE = 64 * 2**20  # bytes; lets small, very regular test images pass
+
+
+class InputError(Exception):
+    """An input that cannot be used: the message is one line that says what is wrong and what to do.
+
+    The scripts print it on standard error and leave with exit status 2.
+    """
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line on standard error, with exit status 2."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} ('{self.prog} -h' lists the options)\n")
+
+
+def notice(message):
+    """Print `message` on standard error: standard output is for the results alone."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def run_script(main):
+    """Run a script's main(): bad input is one line and exit status 2, Ctrl-C exit status 130."""
+    try:
+        main()
+    except InputError as error:
+        notice(f"{Path(sys.argv[0]).name}: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of standard output, `head` say, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def configure_seed(seed):
+    """Seed Python's and NumPy's global generators, and torch's where torch has been imported."""
+    os.environ["PYTHONHASHSEED"] = str(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(seed)
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+
+
+# --------------------------------------------------------------------------------------------
+# Loading
+
+
+def read_npz(path):
+    """Read an image data set in the course's format, trusting nothing that the file says.
+
+    Parameters
+    ----------
+    path : path of an .npz with `{train,val,test}_images`, uint8 of shape (n, height, width) or
+        (n, height, width, channels), and `{train,val,test}_labels`, integers from 0 of shape
+        (n,) or (n, 1). MedMNIST publishes the same format.
+
+    Returns
+    -------
+    dict of the six arrays: images as uint8 in the file's shape, labels as int64 of shape (n,).
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, damaged or not of this format. Pickled objects are never
+        loaded, and no more memory is taken than the file's size on disk can account for.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; -data_path takes an .npz file")
+    if not path.exists():
+        raise InputError(
+            f"{path}: no such file; 'python data/prepare.py -h' says how to make or fetch one"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {
+                key: _read_member(archive, key, path)
+                for split in SPLITS
+                for key in (f"{split}_images", f"{split}_labels")
+            }
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path}: damaged or not an npz file ({error}); fetch it again") from error
+    except (ValueError, NotImplementedError, RuntimeError, OSError) as error:
+        # A malformed array header, an unknown or encrypted zip member, a disk that fails.
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read ({reason}); fetch it again") from error
+    return _checked(arrays, path)
+
+
+def _read_member(archive, key, path):
+    """The array `key` of an open npz archive, its header checked before memory is taken."""
+    try:
+        member = archive.getinfo(f"{key}.npy")
+    except KeyError:
+        raise InputError(
+            f"{path}: lacks the array '{key}'; an image data set has images and labels for "
+            "train, val and test"
+        ) from None
+    if member.file_size > MAX_EXPANSION * path.stat().st_size + EXPANSION_ALLOWANCE:
+        raise InputError(
+            f"{path}: '{key}' claims {member.file_size} bytes, which a file of "
+            f"{path.stat().st_size} bytes cannot hold; fetch it again"
+        )
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            header = np.lib.format.read_array_header_2_0(stream)
+        else:
+            raise ValueError(f"'{key}' is of npy version {version}")
+        shape, fortran_order, dtype = header
+        if dtype.hasobject:
+            raise InputError(f"{path}: '{key}' holds pickled objects, which are never loaded")
+        n_bytes = math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or n_bytes != member.file_size - stream.tell():
+            raise InputError(f"{path}: the header of '{key}' does not match its data")
+        array = np.empty(math.prod(shape), dtype)
+        rest = memoryview(array).cast("B") if n_bytes else b""
+        while rest:
+            chunk = stream.read(min(len(rest), 2**20))
+            if not chunk:
+                raise EOFError(f"'{key}' ends early")
+            rest[: len(chunk)] = chunk
+            rest = rest[len(chunk) :]
+        stream.read(1)  # reaches the end, where the archive's checksum is compared
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _checked(arrays, path):
+    """The six arrays as uint8 images and int64 labels; InputError if they are no data set."""
+    checked = {}
+    for split in SPLITS:
+        images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
+        if images.ndim not in (3, 4) or 0 in images.shape[1:]:
+            raise InputError(
+                f"{path}: {split}_images has shape {images.shape}; images are "
+                "(n, height, width) or (n, height, width, channels)"
+            )
+        if len(images) == 0:
+            raise InputError(f"{path}: the {split} split is empty")
+        if labels.shape not in {(len(labels),), (len(labels), 1)}:
+            raise InputError(f"{path}: {split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
+        if len(images) != len(labels):
+            raise InputError(f"{path}: {split} has {len(images)} images and {len(labels)} labels")
+        if images.shape[1:] != arrays["train_images"].shape[1:]:
+            raise InputError(
+                f"{path}: {split}_images are {images.shape[1:]} each, train_images "
+                f"{arrays['train_images'].shape[1:]}"
+            )
+        if images.dtype != np.uint8:
+            if images.dtype.kind not in "iu":
+                raise InputError(
+                    f"{path}: {split}_images are {images.dtype}; pixels are integers 0 to 255"
+                )
+            if images.min() < 0 or images.max() > 255:
+                raise InputError(f"{path}: {split}_images has pixels outside 0 to 255")
+        if labels.dtype.kind not in "iu":
+            raise InputError(f"{path}: {split}_labels are {labels.dtype}, not integers")
+        if labels.min() < 0:
+            raise InputError(f"{path}: {split}_labels has a negative label")
+        checked[f"{split}_images"] = images.astype(np.uint8, copy=False)
+        checked[f"{split}_labels"] = labels
+
+    classes = np.unique(arrays["train_labels"])
+    if len(classes) == 1:
+        raise InputError(f"{path}: train_labels has a single class; there is nothing to tell apart")
+    if classes[-1] != len(classes) - 1:
+        missing = next(c for c, label in enumerate(classes) if label != c)
+        raise InputError(
+            f"{path}: train_labels lacks class {missing}; classes are numbered from 0 without gaps"
+        )
+    for split in SPLITS:
+        labels = arrays[f"{split}_labels"]
+        if labels.max() >= len(classes):
+            raise InputError(
+                f"{path}: {split}_labels has class {labels.max()}, which training lacks"
+            )
+        checked[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
+    return checked
+
+
+def load_dataset(data_path, bias=False):
+    """Load a data set as the course's skeleton does, as floats all at once.
+
+    Parameters
+    ----------
+    data_path : path of the npz file (see `read_npz`).
+    bias : append a column of ones to the features?
+
+    Returns
+    -------
+    {"train": (X, y), "dev": (X, y), "test": (X, y)} with X a float64 array of shape
+    (n, features), pixels / 256, and y an int64 array of shape (n,).
+
+    Raises
+    ------
+    InputError where `read_npz` does.
+    """
+    arrays = read_npz(data_path)
+    data = {}
+    for name, split in zip(("train", "dev", "test"), SPLITS, strict=True):
+        pixels = Pixels(arrays.pop(f"{split}_images"), bias=bias)
+        data[name] = (pixels[:], arrays.pop(f"{split}_labels"))
+    return data
+
+
+class ClassificationDataset:
+    """The tensors of a data set, as the course's skeleton names them.
+
+    `data` is what `load_dataset` returns. X, dev_X, test_X are float32 tensors of shape
+    (n, features); y, dev_y, test_y int64 tensors of shape (n,). Indexing gives a training example
+    (x_i, y_i), so that a torch DataLoader takes the object as it is.
+    """
+
+    def __init__(self, data):
+        import torch
+
+        def tensors(split):
+            X, y = data[split]
+            return torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.long)
+
+        self.X, self.y = tensors("train")
+        self.dev_X, self.dev_y = tensors("dev")
+        self.test_X, self.test_y = tensors("test")
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, index):
+        return self.X[index], self.y[index]
+
+
+class Pixels:
+    """The images of a split as a matrix of floats that stays bytes until it is looked at.
+
+    `X[a:b]` is the float array of rows a to b, of shape (b - a, features): pixels / 256,
+    standardised if asked, with a column of ones at the end if `bias`. `len(X)` and `X.shape` are
+    those of the whole matrix, so code that walks over a matrix in slices takes either.
+
+    Parameters
+    ----------
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels).
+    bias : append a column of ones?
+    dtype : of the floats. pixels / 256 are exact in float32 and float64 alike.
+    standardize : None, or the pair (mean, deviation) of `feature_statistics`.
+    order : None, or the rows' order, an integer array of shape (n,).
+    """
+
+    def __init__(self, images, bias=False, dtype=np.float64, standardize=None, order=None):
+        self.bytes = images.reshape(len(images), -1)
+        self.bias = bias
+        self.dtype = np.dtype(dtype)
+        self.standardize = standardize
+        self.order = order
+
+    @property
+    def shape(self):
+        n, features = self.bytes.shape
+        return n, features + self.bias
+
+    def __len__(self):
+        return len(self.bytes)
+
+    def __getitem__(self, rows):
+        if not isinstance(rows, slice):
+            raise TypeError("Pixels are read in slices: X[a:b]")
+        raw = self.bytes[rows if self.order is None else self.order[rows]]
+        block = np.empty((len(raw), self.shape[1]), self.dtype)
+        features = block[:, : raw.shape[1]]
+        np.multiply(raw, self.dtype.type(1 / 256), out=features)
+        if self.standardize is not None:
+            mean, deviation = self.standardize
+            features -= mean
+            features /= deviation
+        block[:, raw.shape[1] :] = 1
+        return block
+
+    def reordered(self, order):
+        """The same rows in another order: row i is row `order[i]` of the images."""
+        return Pixels(self.bytes, self.bias, self.dtype, self.standardize, order)
+
+
+def feature_statistics(images, block=1024):
+    """Mean and standard deviation of each feature (pixel / 256), each of shape (features,).
+
+    The sums are sums of integers and so exact. A constant feature has its deviation given as 1,
+    so that standardising makes it 0 in place of dividing by 0.
+    """
+    raw = images.reshape(len(images), -1)
+    n, features = raw.shape
+    total, squares = np.zeros(features, np.int64), np.zeros(features, np.int64)
+    for start in range(0, n, block):
+        rows = raw[start : start + block].astype(np.int64)
+        total += rows.sum(axis=0)
+        squares += np.square(rows).sum(axis=0)
+    mean = total / n
+    variance = (squares - total * mean) / n
+    constant = squares * n == total * total
+    deviation = np.sqrt(np.where(constant, 256.0**2, variance))
+    return mean / 256, deviation / 256
+
+
+# --------------------------------------------------------------------------------------------
+# Writing and plotting
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Open `path` for writing bytes so that it is replaced whole or not touched at all.
+
+    What is written goes to a temporary file in the same folder, which takes the name of `path`
+    once it is complete and on disk. Raises OSError where the folder cannot be written.
+    """
+    path = Path(path)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask():
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
+    """A figure of one or more curves against the epochs.
+
+    Parameters
+    ----------
+    epochs : the epochs' numbers.
+    curves : {label: values}, a value an epoch; values that are not finite leave a gap.
+    ylabel : the quantity, with its unit if it has one.
+    title : model, settings and data set; long ones are wrapped.
+    best : label of the curve whose highest point is marked, or None.
+    show : make a figure that `plt.show()` opens in a window?
+
+    Returns
+    -------
+    matplotlib Figure.
+    """
+    import textwrap
+
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    if show:
+        from matplotlib import pyplot
+
+        figure = pyplot.figure(figsize=(6.4, 4.2), layout="constrained")
+    else:
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    marker = "." if len(epochs) <= 30 else None
+    for label, values in curves.items():
+        values = np.asarray(values, float)
+        values = np.where(np.isfinite(values), values, np.nan)
+        (line,) = axes.plot(epochs, values, marker=marker, label=label)
+        if label == best and not np.isnan(values).all():
+            at = int(np.nanargmax(values))
+            axes.plot(
+                epochs[at],
+                values[at],
+                "o",
+                color=line.get_color(),
+                markersize=8,
+                fillstyle="none",
+                label=f"best {label}: {values[at]:.4f}, epoch {epochs[at]}",
+            )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    axes.set_title("\n".join(textwrap.wrap(title, 78)), fontsize="medium")
+    return figure
+
+
+def save_figure(figure, path):
+    """Write `figure` to `path`, whose ending names the format; the file is whole or not there."""
+    kind = Path(path).suffix[1:]
+    with replacing(path) as stream:
+        # A date in the file would make two runs of the same command differ.
+        figure.savefig(
+            stream, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None
+        )
