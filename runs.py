@@ -460,6 +460,7 @@ class Run:
         accuracies = [row["val_acc"] for row in self.history]
         best = int(np.nanargmax(accuracies))
         record = {
+            "script": Path(sys.argv[0]).name,
             "status": status,
             "options": {
                 name: value
@@ -475,7 +476,7 @@ class Run:
             "versions": {
                 "python": platform.python_version(),
                 "numpy": np.__version__,
-                "torch": importlib.metadata.version("torch"),
+                "torch": _version("torch"),
             },
             "initial": self.initial,
             "epochs": [{"epoch": i, **row} for i, row in enumerate(self.history, 1)],
@@ -556,6 +557,14 @@ def read_checkpoint(path, part):
             return {name: arrays[name] for name in arrays.files if name != "meta"}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         notice(f"note: {path.name} is damaged and left aside ({error})")
+        return None
+
+
+def _version(package):
+    """The version of an installed package, found without importing it, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
         return None
 
 
