@@ -10,6 +10,7 @@ around that loop (names, figures, records, checkpoints) is in runs.py.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,18 +18,36 @@ from threadpoolctl import threadpool_limits
 import runs
 import utils
 
-BLOCK = 32  # examples a block; from 16 to 64 the time is flat, see benchmarks/
+BLOCK = 32  # examples a block: from 16 to 64 the time is nearly flat
+EVALUATION_BLOCK = 128  # examples; their floats still fit in a core's cache
 
 
 # --------------------------------------------------------------------------------------------
 # Models
 
 
-def blocks(X, y, size):
-    """Yield (X_block, y_block, gold) down the rows: X as an array, y as an array and as a list."""
-    for start in range(0, len(X), size):
-        y_block = y[start : start + size]
-        yield X[start : start + size], y_block, y_block.tolist()
+def blocks(X, y, size, prepare=lambda X_block: X_block):
+    """Yield (prepare(X_block), y_block) down the rows, `size` of them at a time.
+
+    While the caller works on a block, a second thread turns the next one into floats and does
+    whatever else `prepare` does: all the work on it that does not wait for the weights.
+    """
+
+    def block(start):
+        return prepare(X[start : start + size]), y[start : start + size]
+
+    with ThreadPoolExecutor(max_workers=1) as other_thread:
+        following = other_thread.submit(block, 0)
+        for start in range(size, len(X) + size, size):
+            current = following.result()
+            if start < len(X):
+                following = other_thread.submit(block, start)
+            yield current
+
+
+def with_gram(X_block):
+    """The block and its Gram matrix, X X^T."""
+    return X_block, X_block @ X_block.T
 
 
 def softmax(logits):
@@ -89,18 +108,18 @@ class RankOneBlock:
     Parameters
     ----------
     W : ndarray of shape (rows, features), read at the start and changed by `finish`.
-    X : ndarray of shape (m, features), the block's examples in order. The products are computed in
-        X's dtype, all that is summed from step to step in W's.
+    X : ndarray of shape (m, features), the block's examples in order.
+    gram : X X^T. The products are computed in X's dtype, what is summed from step to step in W's.
     decay : a.
     b : None or ndarray of shape (rows,), changed by `finish`; not decayed.
 
     The caller asks for `scores(i)` and fills in `steps[i]`, which is d_i, for i = 0, 1, ... m - 1.
     """
 
-    def __init__(self, W, X, decay=1.0, b=None):
+    def __init__(self, W, X, gram, decay=1.0, b=None):
         self.W, self.X, self.decay, self.b = W, X, decay, b
         self.start = (X @ W.T.astype(X.dtype, copy=False)).astype(W.dtype, copy=False)
-        self.gram = (X @ X.T).astype(W.dtype, copy=False)
+        self.gram = gram.astype(W.dtype)
         if decay != 1:
             age = np.arange(len(X))
             self.start *= decay ** age[:, None]
@@ -136,12 +155,13 @@ class LinearModel:
     def __init__(self, n_classes, n_features, dtype=np.float64):
         self.W = np.zeros((n_classes, n_features), dtype)
 
-    def scores(self, X, block=128):
+    def scores(self, X):
         """X W^T in float64, of shape (n, n_classes)."""
         weights = self.W.T.astype(np.float64)
-        return np.concatenate(
-            [X[start : start + block] @ weights for start in range(0, len(X), block)]
-        )
+        scores = np.empty((len(X), len(self.W)))
+        for X_block, block in blocks(X, scores, EVALUATION_BLOCK):
+            np.matmul(X_block, weights, out=block)
+        return scores
 
     def predict(self, X):
         """The class of each row's largest score, the first of equals; shape (n,)."""
@@ -188,7 +208,7 @@ class Perceptron(LinearModel):
     def train_epoch(self, X, y, batch_size=1, **kwargs):
         """One pass over the rows of X in order: an update an example, or a mean one a batch."""
         if batch_size > 1:
-            for X_batch, y_batch, _ in blocks(X, y, batch_size):
+            for X_batch, y_batch in blocks(X, y, batch_size):
                 rows = np.arange(len(y_batch))
                 step = np.zeros((len(y_batch), len(self.W)))
                 step[rows, y_batch] += 1
@@ -196,12 +216,12 @@ class Perceptron(LinearModel):
                 self.W += step.T @ X_batch / len(y_batch)
             return
         n_features = self.W.shape[1]
-        for X_block, _, gold in blocks(X, y, BLOCK):
+        for X_block, y_block in blocks(X, y, BLOCK):
             if self.W.dtype == np.float32:
                 # In a block W grows by at most sqrt(2) |x| an example, and |x| <= sqrt(n).
                 size = np.linalg.norm(self.W) + math.sqrt(2 * n_features) * BLOCK
                 self.rounding = self.LAMBDA * math.sqrt(n_features) * 2**-24 * float(size)
-            for x_i, y_i in zip(X_block, gold, strict=True):
+            for x_i, y_i in zip(X_block, y_block.tolist(), strict=True):
                 self.update_weight(x_i, y_i)
 
 
@@ -222,15 +242,16 @@ class LogisticRegression(LinearModel):
         the mean gradient of each batch.
         """
         if batch_size > 1:
-            for X_batch, y_batch, _ in blocks(X, y, batch_size):
+            for X_batch, y_batch in blocks(X, y, batch_size):
                 error = softmax(X_batch @ self.W.T)
                 error[np.arange(len(y_batch)), y_batch] -= 1
                 gradient = error.T @ X_batch / len(y_batch)
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
             return
-        for X_block, _, gold in blocks(X, y, BLOCK):
-            block = RankOneBlock(self.W, X_block, decay=1 - learning_rate * l2_penalty)
-            for i, y_i in enumerate(gold):
+        decay = 1 - learning_rate * l2_penalty
+        for (X_block, gram), y_block in blocks(X, y, BLOCK, with_gram):
+            block = RankOneBlock(self.W, X_block, gram, decay)
+            for i, y_i in enumerate(y_block.tolist()):
                 _, error = cross_entropy_of_one(block.scores(i), y_i)
                 block.steps[i] = [-learning_rate * value for value in error]
             block.finish()
@@ -252,13 +273,13 @@ class MLP:
         self.W2 = np.random.normal(0.1, 0.1, (n_classes, hidden_size)).astype(dtype)
         self.b2 = np.zeros(n_classes, dtype)
 
-    def scores(self, X, block=1024):
+    def scores(self, X):
         """The logits of X (n, n_features), of shape (n, n_classes)."""
-        logits = []
-        for start in range(0, len(X), block):
-            h = np.maximum(X[start : start + block] @ self.W1.T + self.b1, 0)
-            logits.append(h @ self.W2.T + self.b2)
-        return np.concatenate(logits)
+        logits = np.empty((len(X), len(self.b2)), self.b2.dtype)
+        for X_block, block in blocks(X, logits, EVALUATION_BLOCK):
+            h = np.maximum(X_block @ self.W1.T + self.b1, 0)
+            np.add(h @ self.W2.T, self.b2, out=block)
+        return logits
 
     def predict(self, X):
         """The class of each row's largest logit, the first of equals; shape (n,)."""
@@ -276,9 +297,9 @@ class MLP:
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
-        for X_block, _, gold in blocks(X, y, 2 * BLOCK):
-            block = RankOneBlock(self.W1, X_block, b=self.b1)
-            for i, y_i in enumerate(gold):
+        for (X_block, gram), y_block in blocks(X, y, 2 * BLOCK, with_gram):
+            block = RankOneBlock(self.W1, X_block, gram, b=self.b1)
+            for i, y_i in enumerate(y_block.tolist()):
                 z = block.scores(i)
                 h = np.maximum(z, 0)
                 loss, error = cross_entropy_of_one(self.W2.dot(h) + self.b2, y_i)
@@ -293,7 +314,7 @@ class MLP:
 
     def _train_epoch_in_batches(self, X, y, learning_rate, batch_size):
         total = 0.0
-        for X_batch, y_batch, _ in blocks(X, y, batch_size):
+        for X_batch, y_batch in blocks(X, y, batch_size):
             m = len(y_batch)
             z = X_batch @ self.W1.T + self.b1
             h = np.maximum(z, 0)
@@ -321,9 +342,19 @@ FIGURES = {
         ACCURACIES,
         runs.Figure("w_norms", "norm of the weights", {"|W|": "w_norm"}),
         runs.Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
+        runs.Figure(
+            "cost",
+            "cost: cross-entropy + l2 penalty / 2 · |W|²",
+            {"train": "train_cost", "validation": "val_cost"},
+        ),
     ],
     "mlp": [ACCURACIES, runs.Figure("loss", "cross-entropy", {"train": "loss"})],
 }
+
+# float32 where the printed digits survive it. The perceptron's do, always. Logistic regression in
+# float32 gets one training example in a million otherwise than in float64, which is now and then a
+# fourth decimal. The MLP's digits depend on the order of summation in any precision.
+PRECISION = {"perceptron": "float32", "logistic_regression": "float64", "mlp": "float32"}
 
 # Which models use an option that not all of them use.
 USES = {
@@ -369,15 +400,15 @@ def parse_arguments():
     parser.add_argument(
         "-precision",
         choices=["float32", "float64"],
-        help="of the products in training; accuracies of the linear models are always in float64 "
-        "[all] (default: float32, which holds pixels / 256 exactly; float64 with -standardize)",
+        help="of the products in training [all] (default: float64 for logistic_regression and with "
+        "-standardize, else float32; see PRECISION in this file)",
     )
     runs.add_shared_options(parser)
     opt = parser.parse_args()
     runs.notice_unused(parser, opt, USES)
     name = f"Q1-{opt.model}{runs.settings(opt, parser)}"
     if opt.precision is None:
-        opt.precision = "float64" if opt.standardize else "float32"
+        opt.precision = "float64" if opt.standardize else PRECISION[opt.model]
     return opt, name
 
 
@@ -411,9 +442,9 @@ def main():
     order = np.arange(len(train_y))
 
     run = runs.Run(opt, data, name + data.tag + "-{}", title(opt), FIGURES[opt.model])
-    # One core does the linear models' thin products as fast as two, and does not wait for another.
-    threads = threadpool_limits(1 if linear else None, "blas")
-    with run, threads, np.errstate(all="ignore"):  # what overflows is said once, by the run
+    # The second core has the next block to prepare (see `blocks`). Left to itself, BLAS would split
+    # these small products over both, which gains little and, beside another program, costs much.
+    with run, threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         if opt.resume:
             order = restore(model, run.load_checkpoint())
         else:
@@ -438,8 +469,11 @@ def main():
                 line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
                 if opt.model == "logistic_regression":
                     figures["w_norm"] = float(np.linalg.norm(model.W))
+                    penalty = opt.l2_penalty / 2 * figures["w_norm"] ** 2
                     figures["train_loss"] = cross_entropy(train_scores, train_y)
                     figures["val_loss"] = cross_entropy(val_scores, val_y)
+                    figures["train_cost"] = figures["train_loss"] + penalty
+                    figures["val_cost"] = figures["val_loss"] + penalty
                     line = f"{line} | W norm: {figures['w_norm']:.4f}"
                 elif opt.model == "mlp":
                     figures["loss"] = loss
@@ -449,6 +483,11 @@ def main():
         run.say_time()
         test_acc = model.evaluate(test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
+        if linear:
+            weights, image_shape = model.W[:, :-1], train_images.shape[1:]
+            run.save_figure(
+                "weights", utils.plot_weights(weights, image_shape, run.title, opt.show)
+            )
         last = run.history[-1]
         run.finish(train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc)
 

@@ -351,7 +351,7 @@ class Run:
         if done:
             self.save_checkpoint()
             self._write_record("interrupted", {})
-            self._write_figures()
+            self._write_curves()
             notice(
                 f"\nstopped after epoch {done} of {self.opt.epochs}; what was trained is kept in "
                 f"{self.opt.plots_dir}; the same command with -resume goes on"
@@ -423,7 +423,7 @@ class Run:
         """
         self.save_checkpoint()
         with self.clock("plotting"):
-            drawn = self._write_figures()
+            self._write_curves()
         self._write_record("finished", final)
         minutes, seconds = divmod(int(self.seconds["training"] + self.seconds["evaluation"]), 60)
         with utils.replacing(self.path("results", "txt")) as stream:
@@ -431,29 +431,31 @@ class Run:
                 f"Final test acc: {final['test_acc']}\n"
                 f"Training time: {minutes} minutes and {seconds} seconds\n".encode()
             )
-        if self.opt.show and drawn:
+        if self.opt.show:
             from matplotlib import pyplot
 
             pyplot.show()
 
     # ---- what it leaves
 
-    def _write_figures(self):
-        """Draw every figure in every format asked for; returns the figures."""
+    def _write_curves(self):
+        """Draw every figure of curves in every format asked for."""
         epochs = list(range(1, len(self.history) + 1))
-        drawn = []
         for figure in self.figures:
             curves = {
                 label: [row[key] for row in self.history] for label, key in figure.curves.items()
             }
-            drawn.append(
+            self.save_figure(
+                figure.quantity,
                 utils.plot_curves(
                     epochs, curves, figure.ylabel, self.title, figure.best, self.opt.show
-                )
+                ),
             )
-            for ending in self.opt.plot_format:
-                utils.save_figure(drawn[-1], self.path(figure.quantity, ending))
-        return drawn
+
+    def save_figure(self, quantity, figure):
+        """Write a matplotlib figure in every format asked for."""
+        for ending in self.opt.plot_format:
+            utils.save_figure(figure, self.path(quantity, ending))
 
     def _write_record(self, status, final):
         """Write everything that is known of the run as JSON; see the README for its fields."""
@@ -506,13 +508,14 @@ class Run:
         self.saved_at = time.monotonic()
 
     def _identity(self):
-        """What a checkpoint must agree in to be this run's: every option but the epochs, the data."""
+        """What a checkpoint must agree in to be this run's: options but the epochs, data, history."""
         options = {
             name: value
             for name, value in vars(self.opt).items()
             if name not in FREE_OPTIONS | {"epochs"}
         }
-        return {**options, "data": self.data.sha256}
+        quantities = [key for figure in self.figures for key in figure.curves.values()]
+        return {**options, "data": self.data.sha256, "quantities": quantities}
 
     def load_checkpoint(self):
         """Take up the run where its checkpoint left it; returns the state that was saved.

@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import tempfile
+import textwrap
 import zipfile
 import zlib
 from pathlib import Path
@@ -383,17 +384,9 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     -------
     matplotlib Figure.
     """
-    import textwrap
-
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    if show:
-        from matplotlib import pyplot
-
-        figure = pyplot.figure(figsize=(6.4, 4.2), layout="constrained")
-    else:
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = _new_figure((6.4, 4.2), title, show)
     axes = figure.add_subplot()
     marker = "." if len(epochs) <= 30 else None
     for label, values in curves.items():
@@ -416,7 +409,48 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
-    axes.set_title("\n".join(textwrap.wrap(title, 78)), fontsize="medium")
+    return figure
+
+
+def plot_weights(W, image_shape, title, show=False):
+    """A figure of a linear model's weights, each class's row as an image: what it looks for.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n_classes, features), without the bias's column.
+    image_shape : (height, width) or (height, width, channels), with `features` entries.
+    title, show : as for `plot_curves`.
+
+    Returns
+    -------
+    matplotlib Figure. Each image is stretched to the full range of its class: with three channels
+    in colour, else in grey, the channels averaged.
+    """
+    n_classes = len(W)
+    columns = min(n_classes, 6)
+    rows = math.ceil(n_classes / columns)
+    figure = _new_figure((1.4 * columns + 0.2, 1.6 * rows + 0.8), title, show)
+    for label, weights in enumerate(W):
+        axes = figure.add_subplot(rows, columns, label + 1)
+        low, high = np.min(weights), np.max(weights)
+        image = (weights.reshape(image_shape) - low) / (high - low or 1)
+        if image.ndim == 3 and image.shape[2] != 3:
+            image = image.mean(axis=2)
+        axes.imshow(image, cmap="gray", interpolation="nearest")
+        axes.set_title(f"class {label}", fontsize="small")
+        axes.set_axis_off()
+    return figure
+
+
+def _new_figure(size, title, show):
+    """An empty figure, `size` inches, titled; one that `plt.show()` opens, if `show`."""
+    if show:
+        from matplotlib.pyplot import figure as Figure
+    else:
+        from matplotlib.figure import Figure
+    figure = Figure(figsize=size, layout="constrained")
+    lines = textwrap.wrap(title, int(12 * size[0]))
+    figure.suptitle("\n".join(lines), fontsize="medium")
     return figure
 
 
