@@ -1,0 +1,203 @@
+"""How the cost of an epoch grows with examples, features and hidden units: a figure and its fits.
+
+    python benchmarks/growth.py -data_path data/intel_landscapes.npz
+
+Trains each model on parts of the data: fewer examples, images cropped to fewer rows or tiled to
+more, fewer and more hidden units; the rest as in the whole set. Draws seconds an epoch with a
+straight line by least squares through the points, plots/growth.png, and prints the lines as a
+Markdown table. An epoch is what the scripts' own clock counts as training; the median of a few
+after one to warm up. On an otherwise idle machine; a few minutes.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from contestants import ROOT, Contestant, Failed
+
+sys.path.insert(0, str(ROOT))
+
+import runs
+import utils
+
+MODELS = {
+    "perceptron": ("hw1-q1.py", "perceptron"),
+    "logistic_regression": ("hw1-q1.py", "logistic_regression"),
+    "mlp": ("hw1-q1.py", "mlp"),
+    "q2-mlp": ("hw1-q2.py", "mlp"),
+}
+NAMES = {
+    "perceptron": "perceptron",
+    "logistic_regression": "logistic regression",
+    "mlp": "MLP, NumPy",
+    "q2-mlp": "MLP, torch, batch 64",
+}
+WITH_HIDDEN_UNITS = {"mlp", "q2-mlp"}
+
+EIGHTHS_OF_EXAMPLES = (1, 2, 4, 8)
+EIGHTHS_OF_ROWS = (1, 2, 4, 8, 16)
+HIDDEN = (25, 50, 100, 200, 400)
+EVALUATED = 100  # examples of validation and test, whose evaluation is not measured
+
+# The unit of each slope is seconds for so many more of what grows.
+PER = {"examples": 1000, "features": 1000, "hidden units": 100}
+
+
+def with_examples(arrays, eighths):
+    """The data with `eighths` / 8 of the training examples, drawn at random."""
+    n = len(arrays["train_labels"])
+    chosen = np.random.default_rng(0).permutation(n)[: max(1, n * eighths // 8)]
+    return {
+        **arrays,
+        "train_images": arrays["train_images"][chosen],
+        "train_labels": arrays["train_labels"][chosen],
+    }
+
+
+def with_rows(arrays, eighths):
+    """The data with `eighths` / 8 of each image's rows of pixels; above 8 the image is repeated."""
+    height = arrays["train_images"].shape[1]
+    rows = np.arange(max(1, height * eighths // 8)) % height
+    return {
+        name: array[:, rows] if name.endswith("images") else array for name, array in arrays.items()
+    }
+
+
+def seconds_an_epoch(arrays, contestant, repeats):
+    """The median of `repeats` epochs of a contestant on a data set, after one to warm up."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "part.npz"
+        np.savez(path, **arrays)
+        with Contestant(str(path), *contestant) as trained:
+            trained.epoch()
+            return median(trained.epoch() for _ in range(repeats))
+
+
+def measure(arrays, models, repeats):
+    """{what grows: {model: (sizes, seconds)}}, both arrays of floats."""
+    points = {what: {model: [] for model in models} for what in PER}
+
+    def measure_point(what, size, part, model, *options):
+        utils.notice(f"{model}: {size:,} {what}")
+        seconds = seconds_an_epoch(part, (*MODELS[model], *options), repeats)
+        points[what][model].append((size, seconds))
+
+    for eighths in EIGHTHS_OF_EXAMPLES:
+        part = with_examples(arrays, eighths)
+        for model in models:
+            measure_point("examples", len(part["train_labels"]), part, model)
+    for eighths in EIGHTHS_OF_ROWS:
+        part = with_rows(arrays, eighths)
+        for model in models:
+            measure_point("features", part["train_images"][0].size, part, model)
+    for hidden_size in HIDDEN:
+        for model in models:
+            if model in WITH_HIDDEN_UNITS:
+                options = ("-hidden_size", str(hidden_size))
+                measure_point("hidden units", hidden_size, arrays, model, *options)
+    return {
+        what: {model: np.array(pairs).T for model, pairs in by_model.items() if pairs}
+        for what, by_model in points.items()
+    }
+
+
+def straight_line(sizes, seconds):
+    """(intercept, slope, R^2) of the least-squares line through the points."""
+    slope, intercept = np.polyfit(sizes, seconds, 1)
+    left = np.sum((seconds - intercept - slope * sizes) ** 2)
+    return intercept, slope, 1 - left / np.sum((seconds - seconds.mean()) ** 2)
+
+
+def print_fits(points):
+    """The lines as a Markdown table, with the points that they were drawn through."""
+    print("| against | model | intercept, s | slope, s | R^2 | points: seconds at size |")
+    print("|---|---|---|---|---|---|")
+    for what, by_model in points.items():
+        for model, (sizes, seconds) in by_model.items():
+            intercept, slope, r2 = straight_line(sizes, seconds)
+            measured = ", ".join(
+                f"{y:.3g} at {x:,.0f}" for x, y in zip(sizes, seconds, strict=True)
+            )
+            print(
+                f"| {what} | {NAMES[model]} | {intercept:.3g} | {slope * PER[what]:.3g} for "
+                f"{PER[what]:,} more | {r2:.4f} | {measured} |"
+            )
+
+
+def draw(points, title):
+    """A figure of three panels: seconds an epoch against examples, features and hidden units."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    panels = figure.subplots(1, len(points), squeeze=False)[0]
+    colours = {model: f"C{i}" for i, model in enumerate(MODELS)}
+    for panel, (what, by_model) in zip(panels, points.items(), strict=True):
+        for model, (sizes, seconds) in by_model.items():
+            intercept, slope, _ = straight_line(sizes, seconds)
+            ends = np.array([0, sizes.max()])
+            panel.plot(sizes, seconds, "o", color=colours[model], label=NAMES[model])
+            panel.plot(ends, intercept + slope * ends, "-", color=colours[model], linewidth=1)
+        panel.set_xlabel(what)
+        panel.set_xlim(left=0)
+        panel.set_ylim(bottom=0)
+        panel.set_ylabel("seconds an epoch")
+        panel.grid(alpha=0.3)
+        if by_model:
+            panel.legend(fontsize="small")
+    figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def parse_arguments():
+    parser = utils.Parser(
+        description="How the cost of an epoch grows with examples, features and hidden units."
+    )
+    parser.add_argument(
+        "-data_path",
+        metavar="NPZ",
+        default=str(runs.DEFAULT_DATA),
+        help="images and labels (default: data/intel_landscapes.npz)",
+    )
+    parser.add_argument("-models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument(
+        "-repeats", type=runs.count, default=3, help="epochs to take the median of (default: 3)"
+    )
+    parser.add_argument(
+        "-plots_dir",
+        type=Path,
+        default=runs.PLOTS,
+        metavar="DIR",
+        help="where growth.png goes (default: plots)",
+    )
+    return parser.parse_args()
+
+
+def main():
+    opt = parse_arguments()
+    try:
+        opt.plots_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise utils.InputError(
+            f"{opt.plots_dir}: cannot be made ({error.strerror}); choose another -plots_dir"
+        ) from None
+    arrays = utils.read_npz(opt.data_path)
+    for split in ("val", "test"):
+        for kind in ("images", "labels"):
+            arrays[f"{split}_{kind}"] = arrays[f"{split}_{kind}"][:EVALUATED]
+    points = measure(arrays, opt.models, opt.repeats)
+    n, n_features = len(arrays["train_labels"]), arrays["train_images"][0].size
+    title = f"Cost of an epoch; all else as in the whole set, {n:,} x {n_features:,}"
+    print_fits(points)
+    path = opt.plots_dir / "growth.png"
+    utils.save_figure(draw(points, title), path)
+    utils.notice(f"written: {path}")
+
+
+if __name__ == "__main__":
+    try:
+        utils.run_script(main)
+    except Failed as failure:
+        utils.notice(f"growth.py: {failure}")
+        sys.exit(2)

@@ -1,0 +1,641 @@
+"""Measure speed and memory against what a student could pick instead, and print the table.
+
+    pip install -r requirements.txt -r benchmarks/requirements.txt
+    python benchmarks/speed.py -data_path data/intel_landscapes.npz
+    python benchmarks/speed.py -only mlp logistic_regression/textbook
+
+On an otherwise idle machine; about ten minutes. Every contestant has a process of its own
+(contestants.py), loads once, trains an epoch to warm up, and then they take turns: ours, the
+first rival, the second, ours, ... A ratio is taken in each round; the table gives the median of the
+rounds with the least and the greatest, and the median seconds (or peak memory) of both sides. Exit
+status 0 when every floor is met, 1 when one is not, 2 for bad input.
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from contestants import BENCHMARKS, PAUSE, ROOT, Contestant, Failed, last_line
+
+sys.path.insert(0, str(ROOT))
+
+import utils
+
+# This process stays small (no data, no torch): Linux counts the peak memory of a process from
+# before it became the program, when it was a copy of this one.
+
+# Epochs of the whole commands: few, to keep the run short. More would suit the scripts better,
+# whose epochs are faster than their loading, which both sides do once.
+COMMAND_EPOCHS = {"perceptron": 5, "logistic_regression": 5, "mlp": 2}
+# What the slow rivals see of the training set, their seconds scaled up to all of it.
+SKLEARN_MLP_PART = 32
+TORCH_MLP_PART = 16
+ALONE_PART = 16
+HIDDEN = "100"  # the default of both programs
+L2 = "0.01"
+
+# glibc keeps what is freed instead of giving it back to the system at once.
+KEEP_FREED = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+
+
+# --------------------------------------------------------------------------------------------
+# What is measured
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Someone to measure against: one row of the table.
+
+    name : the row's, after its race's.
+    against : what it is, in words.
+    floor : the least ratio theirs / ours; with `at_most` the greatest ours / theirs; None for a row
+        that only informs.
+    contestant : `Contestant`'s kind and settings.
+    environment : variables for its process.
+    """
+
+    name: str
+    against: str
+    floor: float | None
+    contestant: tuple
+    at_most: bool = False
+    environment: dict | None = None
+
+
+@dataclass(frozen=True)
+class Race:
+    """An epoch of ours and of its rivals, in turn. `ours` is `Contestant`'s kind and settings."""
+
+    name: str
+    what: str
+    ours: tuple
+    rivals: tuple
+
+
+def textbook(model, floor, description, l2="0"):
+    """The textbook loop as plain_q1.py runs it."""
+    options = ("-l2_penalty", l2) if model == "logistic_regression" else ()
+    return Rival(
+        "textbook",
+        f"the textbook loop (float64, {description})",
+        floor,
+        ("plain_q1.py", model, *options),
+    )
+
+
+def textbook_alone(model, l2="0"):
+    """The loop in a process that loaded nothing else, and that with an allocator that keeps."""
+    contestant = ("plain_loop_alone", str(ALONE_PART), model, l2)
+    return (
+        Rival(
+            "textbook-alone",
+            "the textbook loop in a process that has loaded the training set only, so that the "
+            "allocator gives every temporary back to the system and clears the next one's pages "
+            f"(1/{ALONE_PART} of the examples, scaled up)",
+            None,
+            contestant,
+        ),
+        Rival(
+            "textbook-alone-kept",
+            "the same with MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ set "
+            "so that it keeps them",
+            None,
+            contestant,
+            environment=KEEP_FREED,
+        ),
+    )
+
+
+def network(batch_size, floor, products_floor):
+    """An epoch of hw1-q2.py's mlp with its defaults at a batch size."""
+    options = ("mlp", "-batch_size", str(batch_size))
+    products = ("torch_products", str(batch_size), "200", "2")
+    return Race(
+        f"q2-mlp-{batch_size}",
+        f"hw1-q2.py mlp epoch, batch {batch_size}",
+        ("hw1-q2.py", *options),
+        (
+            Rival("skeleton", "the skeleton's loop", floor, ("plain_q2.py", *options)),
+            Rival(
+                "products",
+                "its matrix products alone, same batch shapes",
+                products_floor,
+                (*products, "all"),
+                at_most=True,
+            ),
+            Rival(
+                "products-one-batch",
+                "the same on one batch over and over, which stays in the cache",
+                None,
+                (*products, "one"),
+                at_most=True,
+            ),
+        ),
+    )
+
+
+RACES = [
+    Race(
+        "perceptron",
+        "perceptron epoch",
+        ("hw1-q1.py", "perceptron"),
+        (
+            textbook("perceptron", 1.3, "`update_weight` an example"),
+            Rival(
+                "scikit-learn",
+                "scikit-learn `Perceptron(n_jobs=2)`, float32, (3 epochs - 1) / 2",
+                1.5,
+                ("sklearn_linear", "perceptron"),
+            ),
+        ),
+    ),
+    Race(
+        "logistic_regression",
+        "logistic regression epoch, l2 0",
+        ("hw1-q1.py", "logistic_regression"),
+        (
+            textbook("logistic_regression", 2, "`np.outer`"),
+            *textbook_alone("logistic_regression"),
+            Rival(
+                "scikit-learn",
+                'scikit-learn `SGDClassifier(loss="log_loss", n_jobs=2)`, float32, no penalty, '
+                "(3 epochs - 1) / 2",
+                2,
+                ("sklearn_linear", "logistic_regression"),
+            ),
+        ),
+    ),
+    Race(
+        "logistic_regression-l2",
+        f"logistic regression epoch, l2 {L2}",
+        ("hw1-q1.py", "logistic_regression", "-l2_penalty", L2),
+        (
+            textbook("logistic_regression", 8, "`np.outer`", L2),
+            *textbook_alone("logistic_regression", L2),
+            Rival(
+                "scikit-learn",
+                'scikit-learn `SGDClassifier(loss="log_loss", n_jobs=2)`, float32, '
+                f"alpha {L2}, (3 epochs - 1) / 2",
+                2,
+                ("sklearn_linear", "logistic_regression", L2),
+            ),
+        ),
+    ),
+    Race(
+        "mlp",
+        f"NumPy MLP epoch, {HIDDEN} hidden",
+        ("hw1-q1.py", "mlp"),
+        (
+            textbook("mlp", 10, "`np.outer`"),
+            *textbook_alone("mlp"),
+            Rival(
+                "torch",
+                f"torch, batch size 1, float32, 1/{TORCH_MLP_PART} of the examples, scaled up",
+                10,
+                ("torch_mlp", HIDDEN, str(TORCH_MLP_PART)),
+            ),
+            Rival(
+                "scikit-learn",
+                'scikit-learn `MLPClassifier(batch_size=1, solver="sgd")`, float32, '
+                f"`partial_fit` on 1/{SKLEARN_MLP_PART} of the examples, scaled up",
+                40,
+                ("sklearn_mlp", HIDDEN, str(SKLEARN_MLP_PART)),
+            ),
+            Rival(
+                "products",
+                "its two matrix products alone (float32, whole-epoch sizes, default threads)",
+                3,
+                ("numpy_products", HIDDEN, "default"),
+                at_most=True,
+            ),
+            Rival(
+                "products-1-thread",
+                "the same on one BLAS thread",
+                None,
+                ("numpy_products", HIDDEN, "1"),
+                at_most=True,
+            ),
+        ),
+    ),
+    network(64, 1.5, 1.8),
+    network(512, 1.5, 1.5),
+    Race(
+        "q2-logistic_regression-32",
+        "hw1-q2.py logistic_regression epoch, batch 32",
+        ("hw1-q2.py", "logistic_regression", "-batch_size", "32"),
+        (
+            Rival(
+                "skeleton",
+                "the skeleton's loop",
+                1.7,
+                ("plain_q2.py", "logistic_regression", "-batch_size", "32"),
+            ),
+        ),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A whole command against the same command of a plain program, and the memory of both.
+
+    floor : the least ratio of seconds; None where only the memory is measured.
+    gigabytes : the most memory that ours may take.
+    """
+
+    script: str
+    plain: str
+    model: str
+    floor: float | None
+    gigabytes: float
+    options: tuple = ()
+
+    @property
+    def row(self):
+        return f"command/{self.model}"
+
+    @property
+    def memory_row(self):
+        return f"memory/{Path(self.script).stem[4:]}-{self.model}"
+
+
+COMMANDS = [
+    Command("hw1-q1.py", "plain_q1.py", "perceptron", 2.5, 0.8),
+    Command("hw1-q1.py", "plain_q1.py", "logistic_regression", 6, 0.8, ("-l2_penalty", L2)),
+    Command("hw1-q1.py", "plain_q1.py", "mlp", 8, 0.8),
+    Command("hw1-q2.py", "plain_q2.py", "logistic_regression", None, 1.0),
+    Command("hw1-q2.py", "plain_q2.py", "mlp", None, 1.0),
+]
+HELP_ROW, HELP_SECONDS = "help", 0.3
+
+ROWS = [
+    *(command.row for command in COMMANDS if command.floor),
+    *(f"{race.name}/{rival.name}" for race in RACES for rival in race.rivals),
+    *(command.memory_row for command in COMMANDS),
+    HELP_ROW,
+]
+
+
+# --------------------------------------------------------------------------------------------
+# Measuring
+
+
+def race_in_turn(runners, repeats, name):
+    """{runner's name: its `repeats` results}, where each round calls every runner once, in order.
+
+    `runners` is {name: function without arguments}.
+    """
+    results = {runner: [] for runner in runners}
+    for repeat in range(repeats):
+        utils.notice(f"{name}: round {repeat + 1} of {repeats}")
+        for runner, run in runners.items():
+            results[runner].append(run())
+    return results
+
+
+def run_command(*command):
+    """Run a Python program to its end: (wall seconds, peak resident memory in GB of 10^9 bytes)."""
+    time.sleep(PAUSE)
+    with tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise Failed(f"{' '.join(map(str, command))}: {last_line(errors)}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return seconds, usage.ru_maxrss * unit / 1e9
+
+
+def measure_race(race, opt, table):
+    """Time the epochs of a race and add a row for each of its rivals that is wanted."""
+    rivals = [rival for rival in race.rivals if f"{race.name}/{rival.name}" in opt.only]
+    if not rivals:
+        return
+    with contextlib.ExitStack() as stack:
+        contestants = {}
+        for name, contestant, environment in [
+            ("ours", race.ours, None),
+            *((rival.name, rival.contestant, rival.environment) for rival in rivals),
+        ]:
+            utils.notice(f"{race.name}: {name} loads and warms up")
+            contestants[name] = stack.enter_context(
+                Contestant(opt.data_path, *contestant, environment=environment)
+            )
+            contestants[name].epoch()
+        seconds = race_in_turn(
+            {name: contestant.epoch for name, contestant in contestants.items()},
+            opt.repeats,
+            race.name,
+        )
+    for rival in rivals:
+        table.ratio(
+            f"{race.name}/{rival.name}",
+            race.what,
+            rival.against,
+            rival.floor,
+            seconds["ours"],
+            seconds[rival.name],
+            rival.at_most,
+        )
+
+
+def measure_command(command, opt, table):
+    """Run a whole command and its plain twin in turn; adds its row and keeps the memory's."""
+    timed = command.floor is not None and command.row in opt.only
+    if not timed and command.memory_row not in opt.only:
+        return
+    epochs = opt.epochs or (COMMAND_EPOCHS[command.model] if timed else 1)
+    with tempfile.TemporaryDirectory() as plots:
+        settings = (command.model, "-data_path", opt.data_path, *command.options, "-epochs")
+        ours = (ROOT / command.script, "-plots_dir", plots, *settings)
+        theirs = (BENCHMARKS / command.plain, *settings)
+        if timed:
+            utils.notice(f"{command.script} {command.model}: warms up")
+            run_command(*ours, 1)
+            run_command(theirs[0], "-h")
+        results = race_in_turn(
+            {
+                "ours": lambda: run_command(*ours, epochs),
+                "theirs": lambda: run_command(*theirs, epochs),
+            },
+            opt.repeats if timed else 1,
+            f"{command.script} {command.model}",
+        )
+    if timed:
+        words = " ".join((command.script, command.model, *command.options, f"-epochs {epochs}"))
+        table.ratio(
+            command.row,
+            f"whole command `{words}`",
+            f"`{command.plain}`, the same command",
+            command.floor,
+            [seconds for seconds, _ in results["ours"]],
+            [seconds for seconds, _ in results["theirs"]],
+        )
+    if command.memory_row in opt.only:
+        table.later.append(
+            (
+                command.memory_row,
+                f"peak memory, `{command.script} {command.model}`",
+                f"`{command.plain}`",
+                command.gigabytes,
+                [gigabytes for _, gigabytes in results["ours"]],
+                [gigabytes for _, gigabytes in results["theirs"]],
+                "GB",
+            )
+        )
+
+
+def measure_help(opt, table):
+    """How long it takes to see the options."""
+    if HELP_ROW not in opt.only:
+        return
+    runners = {
+        "ours": lambda: run_command(ROOT / "hw1-q1.py", "-h")[0],
+        "theirs": lambda: run_command(BENCHMARKS / "plain_q1.py", "-h")[0],
+    }
+    for run in runners.values():
+        run()
+    seconds = race_in_turn(runners, opt.repeats, HELP_ROW)
+    table.limit(
+        HELP_ROW,
+        "`hw1-q1.py -h`",
+        "`plain_q1.py -h`",
+        HELP_SECONDS,
+        seconds["ours"],
+        seconds["theirs"],
+        "s",
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# The table
+
+
+class Table:
+    """Prints rows as they are measured; the rows without a floor and those of memory wait.
+
+    missed : names of the rows whose floor is not met.
+    informative : rows without a floor, for a table of their own.
+    later : arguments of `limit` for rows that come after the rest.
+    """
+
+    HEAD = (
+        "| row | what | against | floor | measured | ours | theirs | met |\n"
+        "|---|---|---|---|---|---|---|---|"
+    )
+
+    def __init__(self):
+        self.missed, self.informative, self.later = [], [], []
+        print(self.HEAD, flush=True)
+
+    def ratio(self, row, what, against, floor, ours, theirs, at_most=False):
+        """A row from seconds of both sides, paired by round."""
+        pairs = list(zip(ours, theirs, strict=True))
+        ratios = [a / b if at_most else b / a for a, b in pairs]
+        unit = "x their time" if at_most else "x faster"
+        bound = f"{'at most' if at_most else 'at least'} {floor} {unit}" if floor else ""
+        met = None
+        if floor:
+            met = median(ratios) <= floor if at_most else median(ratios) >= floor
+        measured = f"{median(ratios):.2f} {unit} ({min(ratios):.2f} to {max(ratios):.2f})"
+        self._row(row, what, against, bound, measured, ours, theirs, "s", met)
+
+    def limit(self, row, what, against, most, ours, theirs, unit):
+        """A row whose floor is an absolute figure that ours may not exceed."""
+        measured = f"{median(ours):.2f} {unit} ({min(ours):.2f} to {max(ours):.2f})"
+        met = median(ours) <= most
+        self._row(row, what, against, f"at most {most} {unit}", measured, ours, theirs, unit, met)
+
+    def _row(self, row, what, against, bound, measured, ours, theirs, unit, met):
+        cells = [row, what, against, bound, measured]
+        cells += [f"{median(side):.3g} {unit}" for side in (ours, theirs)]
+        cells.append({None: "", True: "yes", False: "**NOT MET**"}[met])
+        line = f"| {' | '.join(cells)} |"
+        if met is False:
+            self.missed.append(row)
+        if met is None:
+            self.informative.append(line)
+        else:
+            print(line, flush=True)
+
+    def finish(self):
+        """Print the rows that were kept back and what has been missed."""
+        for arguments in self.later:
+            self.limit(*arguments)
+        if self.informative:
+            print("\nWithout a floor, to show where the ratios come from:\n")
+            print("\n".join([self.HEAD, *self.informative]))
+        if self.missed:
+            print(f"\nNOT MET: {', '.join(self.missed)}")
+        else:
+            print("\nEvery floor measured here is met.")
+
+
+def processor():
+    """The processor's name as the system gives it."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as stream:
+        for line in stream:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+# Run in another process: it reads the data, and tells what the contestants' libraries are.
+ABOUT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import utils
+def main():
+    images = utils.read_npz(sys.argv[2])["train_images"]
+    features = images[0].size
+    print(f"- Data: {len(images):,} training examples of {features:,} features")
+    import numpy, threadpoolctl
+    def pools(package):
+        for pool in threadpoolctl.threadpool_info():
+            yield f"{pool['internal_api']} {pool['version'] or ''}".strip() + (
+                f" ({pool.get('architecture') or pool['prefix']}, {pool['num_threads']} threads)")
+    print(f"- NumPy's BLAS: {', '.join(pools('numpy'))}")
+    import torch
+    blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
+    print(f"- torch: {torch.get_num_threads()} threads, {blas}")
+utils.run_script(main)
+"""
+
+
+def print_setting(opt):
+    """What the figures were measured on. InputError where the data is not to be used."""
+    about = subprocess.run(
+        [sys.executable, "-c", ABOUT, ROOT, opt.data_path],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if about.returncode:
+        message = about.stderr.strip().split("\n")[-1]
+        raise utils.InputError(message.removeprefix("-c: "))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    libc = " ".join(platform.libc_ver())
+    versions = ", ".join(
+        f"{package} {importlib.metadata.version(package)}"
+        for package in ("numpy", "torch", "scikit-learn")
+        if package != "scikit-learn" or has_sklearn()
+    )
+    print(f"- Machine: {processor()}, {cores} cores to use; {platform.platform()} {libc}")
+    print(f"- Python {platform.python_version()}, {versions}")
+    print(about.stdout, end="")
+    threads = [f"{name}={os.environ[name]}" for name in os.environ if name.endswith("NUM_THREADS")]
+    print(f"- Thread variables set: {', '.join(threads) or 'none'}")
+    busy = (
+        f"; load average at the start {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
+    )
+    print(
+        f"- Medians of {opt.repeats} rounds in turn after a warm-up{busy}. Epochs without "
+        "evaluation; ours is what the script's own clock counts as training, shuffling included, "
+        "the textbook loop is timed without it.\n"
+        "- Whole commands: wall seconds with loading, evaluation and, for ours, figures and record; "
+        "few epochs, which is to the advantage of the plain program, as both load once.\n"
+        "- GB are 10^9 bytes of peak resident memory.\n",
+        flush=True,
+    )
+
+
+def has_sklearn():
+    return importlib.util.find_spec("sklearn") is not None
+
+
+# --------------------------------------------------------------------------------------------
+# The program
+
+
+def count(text):
+    """An argparse type: a whole number of at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return int(text)
+
+
+def parse_arguments():
+    parser = utils.Parser(
+        description="Measure speed and memory against what a student could pick instead.",
+        epilog=f"Rows: {', '.join(ROWS)}.",
+    )
+    parser.add_argument(
+        "-data_path",
+        metavar="NPZ",
+        default=str(ROOT / "data" / "intel_landscapes.npz"),
+        help="images and labels (default: data/intel_landscapes.npz)",
+    )
+    parser.add_argument(
+        "-repeats", type=count, default=5, help="rounds to take the median of (default: 5)"
+    )
+    parser.add_argument(
+        "-epochs",
+        type=count,
+        help="of the whole commands (default: "
+        + ", ".join(f"{model} {epochs}" for model, epochs in COMMAND_EPOCHS.items())
+        + ")",
+    )
+    parser.add_argument(
+        "-only",
+        nargs="+",
+        metavar="ROW",
+        help="rows, or the part before the slash for all of a kind (default: every row)",
+    )
+    opt = parser.parse_args()
+    opt.data_path = str(Path(opt.data_path).resolve())
+    wanted = opt.only or [row.partition("/")[0] for row in ROWS]
+    for name in wanted:
+        if not any(name in (row, row.partition("/")[0]) for row in ROWS):
+            parser.error(f"no row is called {name}")
+    opt.only = {row for row in ROWS if row in wanted or row.partition("/")[0] in wanted}
+    return opt
+
+
+def main():
+    opt = parse_arguments()
+    print_setting(opt)
+    left_out = sorted(row for row in opt.only if "scikit-learn" in row and not has_sklearn())
+    opt.only -= set(left_out)
+
+    table = Table()
+    for command in COMMANDS:
+        measure_command(command, opt, table)
+    for race in RACES:
+        measure_race(race, opt, table)
+    measure_help(opt, table)
+    table.finish()
+    if left_out:
+        print(
+            f"\nLeft out: {', '.join(left_out)}, because scikit-learn is not installed "
+            "('pip install -r benchmarks/requirements.txt')."
+        )
+    sys.exit(1 if table.missed else 0)
+
+
+if __name__ == "__main__":
+    try:
+        utils.run_script(main)
+    except Failed as failure:
+        utils.notice(f"speed.py: {failure}")
+        sys.exit(2)
