@@ -469,9 +469,12 @@ def _parser():
     def command(name, file_name, text):
         sub = commands.add_parser(name, help=text, description=text)
         if file_name:
-            default = DATA / file_name
             sub.add_argument(
-                "-output", type=Path, default=default, help=f"file to write (default: {default})"
+                "-output",
+                type=Path,
+                default=DATA / file_name,
+                metavar="NPZ",
+                help=f"file to write (default: data/{file_name}, beside this script)",
             )
         return sub
 
