@@ -304,7 +304,7 @@ class Run:
         self.opt = opt
         self.data = data
         self.name = name
-        self.title = f"{title}: {data.title}"
+        self.title = f"{title}\n{data.title}"
         self.figures = figures
         self.initial = {}
         self.history = []  # one dict of figures an epoch

@@ -376,7 +376,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     epochs : the epochs' numbers.
     curves : {label: values}, a value an epoch; values that are not finite leave a gap.
     ylabel : the quantity, with its unit if it has one.
-    title : model, settings and data set; long ones are wrapped.
+    title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.
     show : make a figure that `plt.show()` opens in a window?
 
@@ -408,7 +408,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     axes.set_ylabel(ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)  # clear of the curves
     return figure
 
 
@@ -429,7 +429,7 @@ def plot_weights(W, image_shape, title, show=False):
     n_classes = len(W)
     columns = min(n_classes, 6)
     rows = math.ceil(n_classes / columns)
-    figure = _new_figure((1.4 * columns + 0.2, 1.6 * rows + 0.8), title, show)
+    figure = _new_figure((1.4 * columns, 1.65 * rows + 0.4), title, show)
     for label, weights in enumerate(W):
         axes = figure.add_subplot(rows, columns, label + 1)
         low, high = np.min(weights), np.max(weights)
@@ -449,7 +449,7 @@ def _new_figure(size, title, show):
     else:
         from matplotlib.figure import Figure
     figure = Figure(figsize=size, layout="constrained")
-    lines = textwrap.wrap(title, int(12 * size[0]))
+    lines = [textwrap.fill(line, int(12 * size[0])) for line in title.splitlines()]
     figure.suptitle("\n".join(lines), fontsize="medium")
     return figure
 
