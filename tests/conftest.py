@@ -1,14 +1,24 @@
 """What several tests need: the scripts as modules, small data files, and running a script."""
 
+import contextlib
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import hypothesis
 import numpy as np
 import pytest
 
+import utils
+
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples on every run: a test that fails, fails again.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 def load_script(name):
@@ -31,6 +41,23 @@ def run_script(name, *arguments, cwd=ROOT, timeout=120, **options):
         stdin=subprocess.DEVNULL,
         **options,
     )
+
+
+@contextlib.contextmanager
+def started(name, *arguments, **options):
+    """A script's process, its output as text in pipes; killed at the end if it still runs."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
+    process = subprocess.Popen(
+        [sys.executable, ROOT / name, *map(str, arguments)], text=True, **{**pipes, **options}
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
 
 
 def tiny_arrays(seed=0, sizes=(60, 24, 24), shape=(6, 5, 3), n_classes=3):
@@ -63,3 +90,54 @@ def q1():
 @pytest.fixture(scope="session")
 def q2():
     return load_script("hw1-q2.py")
+
+
+class Outcome(NamedTuple):
+    """What a run of a script left on its streams."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def err_lines(self):
+        return self.err.splitlines()
+
+
+@pytest.fixture
+def run_main(monkeypatch, capsys):
+    """Run a loaded script's main() in this process: run_main(q1, "mlp", "-epochs", 2)."""
+
+    def run(module, *arguments):
+        monkeypatch.setattr(sys, "argv", [Path(module.__file__).name, *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            utils.run_script(module.main)
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        return Outcome(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def blank_figures(monkeypatch):
+    """Have figures written as empty files, for the many runs whose figures are not looked at."""
+    for name in ("plot_curves", "plot_weights"):
+        monkeypatch.setattr(utils, name, lambda *arguments, **options: None)
+    monkeypatch.setattr(utils, "save_figure", lambda figure, path: path.touch())
+
+
+def record_of(folder):
+    """The record of the only run in a plots folder."""
+    (path,) = Path(folder).glob("*record*.json")
+    return json.loads(path.read_text())
+
+
+def snapshot(folder):
+    """Every path below a folder, with the content of the files, to see whether one was touched."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in Path(folder).rglob("*")
+    }
