@@ -365,7 +365,7 @@ USES = {
 
 
 def parse_arguments():
-    """The options, resolved, and the run's file name."""
+    """The options, resolved; the run's file name; those of the options that the model ignores."""
     parser = utils.Parser(
         description="Homework 1, Question 1: train a model in NumPy, one example at a time.",
         epilog="In brackets: the models that use the option.",
@@ -405,16 +405,17 @@ def parse_arguments():
     )
     runs.add_shared_options(parser)
     opt = parser.parse_args()
-    runs.notice_unused(parser, opt, USES)
     name = f"Q1-{opt.model}{runs.settings(opt, parser)}"
     if opt.precision is None:
         opt.precision = "float64" if opt.standardize else PRECISION[opt.model]
-    return opt, name
+    return opt, name, runs.unused_options(opt, parser, USES)
 
 
 def main():
-    opt, name = parse_arguments()
-    data = runs.open_data(opt.data_path)
+    opt, name, unused = parse_arguments()
+    data = runs.open_data(opt)
+    if unused:
+        utils.notice(f"note: {opt.model} makes no use of {unused}")
     utils.configure_seed(opt.seed)
 
     train_images = data.arrays["train_images"]

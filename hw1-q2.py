@@ -147,7 +147,7 @@ USES = {name: {"mlp"} for name in ("hidden_size", "layers", "dropout", "activati
 
 
 def parse_arguments():
-    """The options and the run's file name, with `{}` for the quantity."""
+    """The options; the run's file name, `{}` for the quantity; the options that the model ignores."""
     parser = utils.Parser(
         description="Homework 1, Question 2: train a model in PyTorch by mini-batches.",
         epilog="In brackets: the models that use the option.",
@@ -217,7 +217,6 @@ def parse_arguments():
     opt = parser.parse_args()
     if opt.optimizer == "adam" and opt.momentum:
         parser.error("-momentum is for -optimizer sgd; adam keeps moments of its own")
-    runs.notice_unused(parser, opt, USES)
 
     # The skeleton's names, which spell out these options; what else differs is added.
     if opt.model == "logistic_regression":
@@ -234,7 +233,8 @@ def parse_arguments():
         )
         spelt_out = ["batch_size", "learning_rate", "epochs", "hidden_size", "dropout"]
         spelt_out += ["l2_decay", "layers", "activation", "optimizer", "momentum"]
-    return opt, f"{opt.model}-{{}}-{config}{runs.settings(opt, parser, leave_out=spelt_out)}"
+    name = f"{opt.model}-{{}}-{config}{runs.settings(opt, parser, leave_out=spelt_out)}"
+    return opt, name, runs.unused_options(opt, parser, USES)
 
 
 def device(text):
@@ -268,8 +268,10 @@ def title(opt):
 
 
 def main():
-    opt, name = parse_arguments()
-    data = runs.open_data(opt.data_path)
+    opt, name, unused = parse_arguments()
+    data = runs.open_data(opt)
+    if unused:
+        utils.notice(f"note: {opt.model} makes no use of {unused}")
     utils.configure_seed(opt.seed)
 
     scale = utils.feature_statistics(data.arrays["train_images"]) if opt.standardize else None

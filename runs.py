@@ -4,7 +4,7 @@ The scripts' main() keeps the skeleton's shape: load, build, loop over epochs, e
 that surrounds that loop is here, in the order in which a run meets it:
 
     opt  = parser.parse_args()                 options shared by both scripts: add_shared_options
-    data = open_data(opt.data_path)            the data file, or the stand-in, and what it is
+    data = open_data(opt)                      the data file, or the stand-in, and what it is
     with Run(...) as run:                      names the files; refuses a folder it cannot write
         for epoch in run.epochs(state):        prints "Training epoch i"; resumes when asked
             with run.clock("training"): ...
@@ -27,8 +27,6 @@ import signal
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +38,7 @@ from utils import InputError, notice
 DEFAULT_DATA = utils.ROOT / "data" / "intel_landscapes.npz"
 STANDIN = utils.ROOT / "data" / "synthetic.npz"
 PLOTS = utils.ROOT / "plots"
+MAX_NAME = 200  # bytes of a file's name; file systems take 255
 CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
 
 # Options that do not change a run's numbers, and so are in no file's name and free on resuming.
@@ -64,8 +63,8 @@ SHORT = {
 def count(text):
     """An argparse type: a whole number of at least 1."""
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    if not 1 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 2^31 - 1, not {text}")
     return value
 
 
@@ -141,18 +140,16 @@ def add_shared_options(parser):
     )
 
 
-def notice_unused(parser, opt, uses):
-    """Say on standard error which of the options given do nothing for the model chosen.
+def unused_options(opt, parser, uses):
+    """The options given that do nothing for the model chosen, as '-dropout, -layers'.
 
     `uses` maps an option's name to the models that use it; an option not in it is used by all.
     """
-    unused = [
+    return ", ".join(
         f"-{name}"
         for name, models in uses.items()
         if opt.model not in models and getattr(opt, name) != parser.get_default(name)
-    ]
-    if unused:
-        notice(f"note: {opt.model} makes no use of {', '.join(unused)}")
+    )
 
 
 def settings(opt, parser, leave_out=()):
@@ -209,14 +206,14 @@ class Data:
         return "stand-in images, not the photographs" if self.standin else Path(self.name).stem
 
 
-def open_data(data_path=None):
-    """The data set at `data_path`; without one the course's file or, lacking it, the stand-in.
+def open_data(opt):
+    """The data set of `-data_path`; without it the course's file or, lacking that, the stand-in.
 
     The stand-in is drawn and kept in data/ the first time that it is needed, and standard error
     says so each time. Raises InputError where `utils.read_npz` does.
     """
-    path = Path(data_path) if data_path is not None else DEFAULT_DATA
-    if data_path is None and not path.exists():
+    path = DEFAULT_DATA if opt.data_path is None else Path(opt.data_path)
+    if opt.data_path is None and not path.exists():
         path = STANDIN
         notice(
             f"note: {DEFAULT_DATA.relative_to(utils.ROOT)} is not there; this run uses stand-in "
@@ -311,11 +308,14 @@ class Run:
         self.seconds = {"training": 0.0, "evaluation": 0.0, "plotting": 0.0}
         self.snapshot = None  # the state after the last whole epoch, ready to be written
         self.saved_at = time.monotonic()
-        self.warned = set()
+        self.warned = False
 
     def path(self, quantity, ending):
-        """Where the file for `quantity` goes."""
-        return self.opt.plots_dir / f"{self.name.format(quantity)}.{ending}"
+        """Where the file for `quantity` goes; a digest stands for the end of a name too long."""
+        name = self.name.format(quantity)
+        if len(name) > MAX_NAME:
+            name = f"{name[:MAX_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        return self.opt.plots_dir / f"{name}.{ending}"
 
     # ---- starting and stopping
 
@@ -402,10 +402,10 @@ class Run:
             self.save_checkpoint()
 
     def warn_if_not_finite(self, figures):
-        """Say once for each figure that it became nan or infinite; the run goes on."""
+        """Say, the first time that a figure is nan or infinite, which one; the run goes on."""
         for name, value in figures.items():
-            if not math.isfinite(value) and name not in self.warned:
-                self.warned.add(name)
+            if not math.isfinite(value) and not self.warned:
+                self.warned = True
                 notice(
                     f"warning: {name} became {value} in epoch {len(self.history)}; training goes "
                     "on, but a smaller -learning_rate is likely needed"
@@ -527,19 +527,22 @@ class Run:
         identity = json.loads(json.dumps(self._identity()))
         best, meta = None, {"epochs": -1}
         for path in sorted(self.opt.plots_dir.glob("*checkpoint*.npz")):
-            other = read_checkpoint(path, "meta")
+            try:
+                other = read_checkpoint(path, "meta")
+            except InputError as error:
+                notice(f"note: {error}; left aside")
+                continue
             if (
-                other is not None
-                and other["identity"] == identity
+                other["identity"] == identity
                 and meta["epochs"] < other["epochs"] <= self.opt.epochs
             ):
                 best, meta = path, other
-        state = read_checkpoint(best, "state") if best else None
-        if state is None:
+        if best is None:
             raise InputError(
                 f"{self.opt.plots_dir}: no checkpoint of a run with these options and this data; "
                 "start it without -resume"
             )
+        state = read_checkpoint(best, "state")
         self.initial = meta["initial"]
         self.history = meta["history"]
         self.seconds = meta["seconds"]
@@ -549,18 +552,22 @@ class Run:
 
 
 def read_checkpoint(path, part):
-    """The "meta" data (a dict) or the "state" (a dict of arrays) of a checkpoint; None if damaged.
+    """The "meta" data (a dict) or the "state" (a dict of arrays) of a checkpoint.
 
     Nothing in it is executed: it is an npz of plain arrays, the meta data as JSON in one of them.
+    InputError where it is damaged or not a checkpoint.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            if part == "meta":
-                return json.loads(arrays["meta"].tobytes())
-            return {name: arrays[name] for name in arrays.files if name != "meta"}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        notice(f"note: {path.name} is damaged and left aside ({error})")
-        return None
+            if part == "state":
+                return {name: arrays[name] for name in arrays.files if name != "meta"}
+            meta = json.loads(arrays["meta"].tobytes())
+            if not isinstance(meta, dict) or not {"identity", "epochs"} <= meta.keys():
+                raise ValueError("no checkpoint of this program")
+            return meta
+    except Exception as error:  # a damaged file makes the parsers raise whatever comes up
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path.name}: damaged or not a checkpoint ({reason})") from error
 
 
 def _version(package):

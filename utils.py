@@ -15,7 +15,6 @@ import sys
 import tempfile
 import textwrap
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +53,9 @@ def run_script(main):
         main()
     except InputError as error:
         notice(f"{Path(sys.argv[0]).name}: {error}")
+        sys.exit(2)
+    except MemoryError as error:
+        notice(f"{Path(sys.argv[0]).name}: not enough memory ({error}); ask for smaller sizes")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -99,12 +101,14 @@ def read_npz(path):
         loaded, and no more memory is taken than the file's size on disk can account for.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path}: is a folder; -data_path takes an .npz file")
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(
             f"{path}: no such file; 'python data/prepare.py -h' says how to make or fetch one"
         )
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: is not a regular file; -data_path takes an .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = {
@@ -112,12 +116,15 @@ def read_npz(path):
                 for split in SPLITS
                 for key in (f"{split}_images", f"{split}_labels")
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{path}: damaged or not an npz file ({error}); fetch it again") from error
-    except (ValueError, NotImplementedError, RuntimeError, OSError) as error:
-        # A malformed array header, an unknown or encrypted zip member, a disk that fails.
+    except InputError:
+        raise
+    except Exception as error:
+        # A damaged file makes zipfile, its decompressors and the parsers of headers raise whatever
+        # comes up, MemoryError for deep nesting among it.
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: cannot be read ({reason}); fetch it again") from error
+        raise InputError(
+            f"{path}: damaged or not an npz file ({reason}); fetch it again"
+        ) from error
     return _checked(arrays, path)
 
 
@@ -147,7 +154,8 @@ def _read_member(archive, key, path):
         if dtype.hasobject:
             raise InputError(f"{path}: '{key}' holds pickled objects, which are never loaded")
         n_bytes = math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or n_bytes != member.file_size - stream.tell():
+        there = member.file_size - stream.tell()
+        if min(shape, default=0) < 0 or dtype.itemsize == 0 or n_bytes != there:
             raise InputError(f"{path}: the header of '{key}' does not match its data")
         array = np.empty(math.prod(shape), dtype)
         rest = memoryview(array).cast("B") if n_bytes else b""
@@ -173,7 +181,7 @@ def _checked(arrays, path):
             )
         if len(images) == 0:
             raise InputError(f"{path}: the {split} split is empty")
-        if labels.shape not in {(len(labels),), (len(labels), 1)}:
+        if labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,)):
             raise InputError(f"{path}: {split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
         if len(images) != len(labels):
             raise InputError(f"{path}: {split} has {len(images)} images and {len(labels)} labels")

@@ -1,0 +1,110 @@
+"""data/standin.py: the same bytes everywhere, six balanced classes, nothing else disturbed."""
+
+import hashlib
+import random
+
+import numpy as np
+import pytest
+
+from data.standin import CHUNK, CLASSES, SPLITS, Bits, chunks
+
+# SHA-256 of each split's images and labels, one after the other. They change only when the
+# drawings are changed on purpose.
+DIGESTS = {
+    "train": "e49c0f6e3dfba087e8f2d38df18ea3375bce3fb8f1da810633a3f675cc7772d1",
+    "val": "27930a8b486efffe5660aaf91f57c8405ecc2dec547734938d96b0a9620b9df0",
+    "test": "89d819682eabd4868fb7e9c470ea70cf35bd17e0b6b6a3c42aacbf4aff6f277a",
+}
+
+
+@pytest.fixture(scope="module")
+def standin():
+    drawn = {}
+    for split, n in SPLITS.items():
+        images, labels = zip(*chunks(split, n), strict=True)
+        drawn[split] = np.concatenate(images), np.concatenate(labels)
+    return drawn
+
+
+def test_sizes_and_types_are_those_of_the_homework(standin):
+    assert {split: len(y) for split, (_, y) in standin.items()} == {
+        "train": 12_630,
+        "val": 1_404,
+        "test": 3_000,
+    }
+    for images, labels in standin.values():
+        assert images.shape == (len(labels), 48, 48, 3)
+        assert images.dtype == np.uint8
+        assert labels.dtype == np.int64
+
+
+def test_the_bytes_are_the_same_on_every_machine(standin):
+    for split, (images, labels) in standin.items():
+        digest = hashlib.sha256(images.tobytes() + labels.astype("<i8").tobytes())
+        assert digest.hexdigest() == DIGESTS[split], split
+
+
+def test_classes_are_about_as_many_as_in_the_photographs(standin):
+    for _, labels in standin.values():
+        share = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+        assert len(share) == len(CLASSES)
+        # Those of the photographs lie between .146 and .184.
+        assert share.min() > 0.14 and share.max() < 0.19
+
+
+def test_no_picture_is_in_two_splits_or_twice(standin):
+    pictures = {image.tobytes() for images, _ in standin.values() for image in images}
+    assert len(pictures) == sum(SPLITS.values())
+
+
+def test_pictures_have_the_photographs_brightness_and_contrast(standin):
+    images, labels = standin["val"]
+    pixels = images / 256
+    assert 0.28 < pixels.mean() < 0.38  # the photographs: .43
+    assert 0.20 < pixels.std() < 0.27  # the photographs: .25
+    for k in range(len(CLASSES)):
+        assert pixels[labels == k].std(axis=0).mean() > 0.15
+
+
+def test_class_means_tell_something_but_far_from_all(standin):
+    means = []
+    images, labels = standin["train"]
+    for k in range(len(CLASSES)):
+        means.append(images[labels == k].mean(axis=0).ravel() / 256)
+    means = np.stack(means)
+    images, labels = standin["val"]
+    scores = images.reshape(len(images), -1) / 256 @ means.T - np.square(means).sum(axis=1) / 2
+    accuracy = np.mean(scores.argmax(axis=1) == labels)
+    assert 0.25 < accuracy < 0.55
+
+
+def test_a_longer_set_starts_with_the_shorter_one():
+    longer = list(chunks("val", CHUNK + 40))
+    shorter = list(chunks("val", CHUNK - 1))
+    assert [len(y) for _, y in longer] == [CHUNK, 40]
+    assert np.array_equal(shorter[0][0], longer[0][0][:-1])
+    assert np.array_equal(shorter[0][1], longer[0][1][:-1])
+
+
+def test_the_splits_differ():
+    (train, _), (val, _) = next(chunks("train", 20)), next(chunks("val", 20))
+    assert not np.array_equal(train, val)
+
+
+def test_global_random_states_are_untouched():
+    np.random.seed(3)
+    random.seed(3)
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    next(chunks("test", 10))
+    assert random.getstate() == python_state
+    for before, after in zip(numpy_state, np.random.get_state(), strict=True):
+        assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-9, 9), (170, 380), (5, 5)])
+def test_integers_cover_their_range_evenly(low, high):
+    drawn = Bits(np.random.PCG64(1)).integers(low, high, (50_000,))
+    counts = np.bincount(drawn - low, minlength=high - low + 1)
+    assert len(counts) == high - low + 1
+    expected = 50_000 / len(counts)
+    assert np.abs(counts - expected).max() < 6 * np.sqrt(expected) + 1
