@@ -18,36 +18,55 @@ from threadpoolctl import threadpool_limits
 import runs
 import utils
 
-BLOCK = 32  # examples a block: from 16 to 64 the time is nearly flat
-EVALUATION_BLOCK = 128  # examples; their floats still fit in a core's cache
+CHUNK = 256  # examples that the second thread prepares at a time
 
 
 # --------------------------------------------------------------------------------------------
 # Models
 
 
-def blocks(X, y, size, prepare=lambda X_block: X_block):
-    """Yield (prepare(X_block), y_block) down the rows, `size` of them at a time.
+def blocks(X, y, size):
+    """Yield (X_block, y_block) down the rows, `size` of them at a time.
 
-    While the caller works on a block, a second thread turns the next one into floats and does
-    whatever else `prepare` does: all the work on it that does not wait for the weights.
+    X is an ndarray of shape (n, features) or `utils.Pixels`. While the caller works on the blocks
+    of one chunk of rows, a second thread turns the next chunk into floats.
     """
+    for X_chunk, y_chunk, _ in _chunks(X, y, size, lambda X_chunk: None):
+        for start in range(0, len(X_chunk), size):
+            yield X_chunk[start : start + size], y_chunk[start : start + size]
 
-    def block(start):
-        return prepare(X[start : start + size]), y[start : start + size]
 
-    with ThreadPoolExecutor(max_workers=1) as other_thread:
-        following = other_thread.submit(block, 0)
-        for start in range(size, len(X) + size, size):
+def blocks_with_gram(X, y, size):
+    """Yield (X_block, y_block, X_block X_block^T): the Gram matrices come from the second thread."""
+
+    def gram_matrices(X_chunk):
+        whole = len(X_chunk) // size
+        stack = X_chunk[: whole * size].reshape(whole, size, X_chunk.shape[1])
+        rest = X_chunk[whole * size :]
+        # All of the chunk's in one call: each call's end waits for the other thread to make way.
+        return [*(stack @ stack.transpose(0, 2, 1)), rest @ rest.T]
+
+    for X_chunk, y_chunk, grams in _chunks(X, y, size, gram_matrices):
+        for start in range(0, len(X_chunk), size):
+            rows = slice(start, start + size)
+            yield X_chunk[rows], y_chunk[rows], grams[start // size]
+
+
+def _chunks(X, y, size, prepare):
+    """Yield (X_chunk, y_chunk, prepare(X_chunk)), a chunk being whole blocks of `size` rows."""
+    step = max(CHUNK // size, 1) * size
+
+    def chunk(start):
+        X_chunk = X[start : start + step]
+        return X_chunk, y[start : start + step], prepare(X_chunk)
+
+    with ThreadPoolExecutor(max_workers=1) as second_thread:
+        following = second_thread.submit(chunk, 0)
+        for start in range(step, len(X) + step, step):
             current = following.result()
             if start < len(X):
-                following = other_thread.submit(block, start)
+                following = second_thread.submit(chunk, start)
             yield current
-
-
-def with_gram(X_block):
-    """The block and its Gram matrix, X X^T."""
-    return X_block, X_block @ X_block.T
 
 
 def softmax(logits):
@@ -159,7 +178,7 @@ class LinearModel:
         """X W^T in float64, of shape (n, n_classes)."""
         weights = self.W.T.astype(np.float64)
         scores = np.empty((len(X), len(self.W)))
-        for X_block, block in blocks(X, scores, EVALUATION_BLOCK):
+        for X_block, block in blocks(X, scores, CHUNK):
             np.matmul(X_block, weights, out=block)
         return scores
 
@@ -184,6 +203,7 @@ class Perceptron(LinearModel):
     # unit roundoff u, but for a probability of about exp(-LAMBDA^2 / 2) (Higham and Mary, SIAM
     # Journal on Scientific Computing 41, 2019). Two scores are compared, hence the margin.
     LAMBDA = 12
+    BLOCK = 32  # examples between two estimates of the rounding
 
     def __init__(self, n_classes, n_features, dtype=np.float64):
         super().__init__(n_classes, n_features, dtype)
@@ -216,10 +236,10 @@ class Perceptron(LinearModel):
                 self.W += step.T @ X_batch / len(y_batch)
             return
         n_features = self.W.shape[1]
-        for X_block, y_block in blocks(X, y, BLOCK):
+        for X_block, y_block in blocks(X, y, self.BLOCK):
             if self.W.dtype == np.float32:
                 # In a block W grows by at most sqrt(2) |x| an example, and |x| <= sqrt(n).
-                size = np.linalg.norm(self.W) + math.sqrt(2 * n_features) * BLOCK
+                size = np.linalg.norm(self.W) + math.sqrt(2 * n_features) * self.BLOCK
                 self.rounding = self.LAMBDA * math.sqrt(n_features) * 2**-24 * float(size)
             for x_i, y_i in zip(X_block, y_block.tolist(), strict=True):
                 self.update_weight(x_i, y_i)
@@ -227,6 +247,8 @@ class Perceptron(LinearModel):
 
 class LogisticRegression(LinearModel):
     """Softmax regression; the gradient at the logits is softmax(W x) - onehot(y)."""
+
+    BLOCK = 16  # examples; the Gram matrices' work grows with it, the calls' number shrinks
 
     def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0, **kwargs):
         """One gradient step along -log softmax(W x_i)[y_i] + l2_penalty / 2 * |W|^2.
@@ -249,7 +271,7 @@ class LogisticRegression(LinearModel):
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
             return
         decay = 1 - learning_rate * l2_penalty
-        for (X_block, gram), y_block in blocks(X, y, BLOCK, with_gram):
+        for X_block, y_block, gram in blocks_with_gram(X, y, self.BLOCK):
             block = RankOneBlock(self.W, X_block, gram, decay)
             for i, y_i in enumerate(y_block.tolist()):
                 _, error = cross_entropy_of_one(block.scores(i), y_i)
@@ -266,6 +288,7 @@ class MLP:
     """
 
     PARAMETERS = ("W1", "b1", "W2", "b2")
+    BLOCK = 64  # examples; more than logistic regression's, as each product has all of W1 to read
 
     def __init__(self, n_classes, n_features, hidden_size, dtype=np.float64):
         self.W1 = np.random.normal(0.1, 0.1, (hidden_size, n_features)).astype(dtype)
@@ -276,7 +299,7 @@ class MLP:
     def scores(self, X):
         """The logits of X (n, n_features), of shape (n, n_classes)."""
         logits = np.empty((len(X), len(self.b2)), self.b2.dtype)
-        for X_block, block in blocks(X, logits, EVALUATION_BLOCK):
+        for X_block, block in blocks(X, logits, CHUNK):
             h = np.maximum(X_block @ self.W1.T + self.b1, 0)
             np.add(h @ self.W2.T, self.b2, out=block)
         return logits
@@ -297,7 +320,7 @@ class MLP:
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
-        for (X_block, gram), y_block in blocks(X, y, 2 * BLOCK, with_gram):
+        for X_block, y_block, gram in blocks_with_gram(X, y, self.BLOCK):
             block = RankOneBlock(self.W1, X_block, gram, b=self.b1)
             for i, y_i in enumerate(y_block.tolist()):
                 z = block.scores(i)
