@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 import runs
 import utils
 
-CHUNK = 256  # examples that the second thread prepares at a time
+CHUNK = 128  # examples that the second thread prepares at a time
 
 
 # --------------------------------------------------------------------------------------------
@@ -504,7 +504,7 @@ def main():
                     line = f"loss: {loss:.4f} | {line}"
             run.end_epoch(line, state(model, order), **figures)
 
-        run.say_time()
+        run.say(f"Training took {run.duration()}")
         test_acc = model.evaluate(test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
         if linear:

@@ -342,7 +342,7 @@ def main():
                 val_acc=val_acc,
             )
 
-        run.say_time()
+        run.say(f"Training took {run.duration()}")
         _, test_acc = evaluate(model, test, test.y, criterion)
         run.say(f"Final test acc: {test_acc:.4f}")
         _, train_acc = evaluate(model, train, train.y, criterion)

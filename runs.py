@@ -3,13 +3,14 @@
 The scripts' main() keeps the skeleton's shape: load, build, loop over epochs, evaluate. Everything
 that surrounds that loop is here, in the order in which a run meets it:
 
-    opt  = parser.parse_args()                 options shared by both scripts: add_shared_options
-    data = open_data(opt)                      the data file, or the stand-in, and what it is
-    with Run(...) as run:                      names the files; refuses a folder it cannot write
-        for epoch in run.epochs(state):        prints "Training epoch i"; resumes when asked
+    opt = parser.parse_args()               add_shared_options: those of both scripts
+    data = open_data(opt)                   the data file, or the stand-in, and what it is
+    with Run(opt, data, ...) as run:        names the files; refuses a folder it cannot write
+        state = run.load_checkpoint()       when asked to resume
+        for epoch in run.epochs():          prints "Training epoch i"
             with run.clock("training"): ...
-            run.end_epoch(line, **figures)     prints, remembers, writes a checkpoint when due
-        run.finish(train_acc=..., ...)         figures, record and results
+            run.end_epoch(line, state, ...) prints, remembers, writes a checkpoint when due
+        run.finish(train_acc=..., ...)      figures, record, results, the last checkpoint
 
 A run can be stopped at any moment. The epoch under way is dropped; what was finished is kept.
 """
@@ -292,7 +293,7 @@ class Run:
     ----------
     opt : the resolved options, of argparse.
     data : `Data`.
-    name : file name with `{}` where the quantity's word goes, without an ending; see `file_name`.
+    name : file name with `{}` where the quantity's word goes, without an ending.
     title : model and settings, for the figures.
     figures : list of `Figure`.
     """
@@ -306,7 +307,7 @@ class Run:
         self.initial = {}
         self.history = []  # one dict of figures an epoch
         self.seconds = {"training": 0.0, "evaluation": 0.0, "plotting": 0.0}
-        self.snapshot = None  # the state after the last whole epoch, ready to be written
+        self.snapshot = (0, {})  # after how many epochs, and the state then, ready to be written
         self.saved_at = time.monotonic()
         self.warned = False
 
@@ -347,7 +348,8 @@ class Run:
             for number, handler in self.handlers.items():
                 signal.signal(number, handler)
             return
-        done = len(self.history)
+        done, _ = self.snapshot
+        del self.history[done:]  # when stopped between an epoch's end and its snapshot
         if done:
             self.save_checkpoint()
             self._write_record("interrupted", {})
@@ -397,7 +399,8 @@ class Run:
         self.say(line)
         self.history.append(figures)
         self.warn_if_not_finite(figures)
-        self.snapshot = {name: np.array(value) for name, value in state.items()}
+        copy = {name: np.array(value) for name, value in state.items()}
+        self.snapshot = (len(self.history), copy)
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.save_checkpoint()
 
@@ -411,10 +414,10 @@ class Run:
                     "on, but a smaller -learning_rate is likely needed"
                 )
 
-    def say_time(self):
-        """The skeleton's line on how long it took: training and evaluation together."""
+    def duration(self):
+        """How long training and evaluation took together, in the skeleton's words."""
         minutes, seconds = divmod(int(self.seconds["training"] + self.seconds["evaluation"]), 60)
-        self.say(f"Training took {minutes} minutes and {seconds} seconds")
+        return f"{minutes} minutes and {seconds} seconds"
 
     def finish(self, **final):
         """Write figures, results, record and the last checkpoint.
@@ -425,11 +428,9 @@ class Run:
         with self.clock("plotting"):
             self._write_curves()
         self._write_record("finished", final)
-        minutes, seconds = divmod(int(self.seconds["training"] + self.seconds["evaluation"]), 60)
         with utils.replacing(self.path("results", "txt")) as stream:
             stream.write(
-                f"Final test acc: {final['test_acc']}\n"
-                f"Training time: {minutes} minutes and {seconds} seconds\n".encode()
+                f"Final test acc: {final['test_acc']}\nTraining time: {self.duration()}\n".encode()
             )
         if self.opt.show:
             from matplotlib import pyplot
@@ -492,17 +493,16 @@ class Run:
 
     def save_checkpoint(self):
         """Write the state after the last whole epoch to the run's checkpoint."""
+        epochs, state = self.snapshot
         meta = {
             "identity": self._identity(),
-            "epochs": len(self.history),
+            "epochs": epochs,
             "initial": self.initial,
             "history": self.history,
             "seconds": self.seconds,
         }
-        if self.snapshot is None:
-            return
         buffer = io.BytesIO()
-        np.savez(buffer, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **self.snapshot)
+        np.savez(buffer, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **state)
         with utils.replacing(self.path("checkpoint", "npz")) as stream:
             stream.write(buffer.getbuffer())
         self.saved_at = time.monotonic()
@@ -546,7 +546,7 @@ class Run:
         self.initial = meta["initial"]
         self.history = meta["history"]
         self.seconds = meta["seconds"]
-        self.snapshot = state
+        self.snapshot = (meta["epochs"], state)
         notice(f"going on after epoch {len(self.history)} of {self.opt.epochs}")
         return state
 

@@ -457,7 +457,7 @@ def _new_figure(size, title, show):
     else:
         from matplotlib.figure import Figure
     figure = Figure(figsize=size, layout="constrained")
-    lines = [textwrap.fill(line, int(12 * size[0])) for line in title.splitlines()]
+    lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
     figure.suptitle("\n".join(lines), fontsize="medium")
     return figure
 
