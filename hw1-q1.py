@@ -60,6 +60,7 @@ def _chunks(X, y, size, prepare):
         X_chunk = X[start : start + step]
         return X_chunk, y[start : start + step], prepare(X_chunk)
 
+    y = np.asarray(y)
     with ThreadPoolExecutor(max_workers=1) as second_thread:
         following = second_thread.submit(chunk, 0)
         for start in range(step, len(X) + step, step):
@@ -194,9 +195,10 @@ class LinearModel:
 class Perceptron(LinearModel):
     """Rosenblatt's perceptron for several classes.
 
-    Its predictions are those of exact arithmetic, in float32 too. Pixels / 256 and their sums are
-    multiples of 1/256, which float32 holds without rounding, so W is exact; the rounding of a score
-    matters only where the two largest nearly tie, and those few are computed again in float64.
+    An example at a time on pixels / 256, its predictions are those of exact arithmetic, in float32
+    too. Those pixels and their sums are multiples of 1/256, which float32 holds without rounding up
+    to 2^16, so W is exact; the rounding of a score matters only where the two largest nearly tie,
+    and those few are computed again in float64.
     """
 
     # |computed - exact| < LAMBDA sqrt(n) u |w| |x| for a dot product of n terms in arithmetic of
@@ -367,14 +369,14 @@ FIGURES = {
         runs.Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
         runs.Figure(
             "cost",
-            "cost: cross-entropy + l2 penalty / 2 · |W|²",
+            "cost (loss and l2 penalty)",
             {"train": "train_cost", "validation": "val_cost"},
         ),
     ],
     "mlp": [ACCURACIES, runs.Figure("loss", "cross-entropy", {"train": "loss"})],
 }
 
-# float32 where the printed digits survive it. The perceptron's do, always. Logistic regression in
+# float32 where the printed digits survive it. The perceptron's do (see there). Logistic regression in
 # float32 gets one training example in a million otherwise than in float64, which is now and then a
 # fourth decimal. The MLP's digits depend on the order of summation in any precision.
 PRECISION = {"perceptron": "float32", "logistic_regression": "float64", "mlp": "float32"}
@@ -423,14 +425,15 @@ def parse_arguments():
     parser.add_argument(
         "-precision",
         choices=["float32", "float64"],
-        help="of the products in training [all] (default: float64 for logistic_regression and with "
-        "-standardize, else float32; see PRECISION in this file)",
+        help="of the products in training [all] (default: float64 for logistic_regression, with "
+        "-standardize and for the perceptron in batches, else float32)",
     )
     runs.add_shared_options(parser)
     opt = parser.parse_args()
     name = f"Q1-{opt.model}{runs.settings(opt, parser)}"
     if opt.precision is None:
-        opt.precision = "float64" if opt.standardize else PRECISION[opt.model]
+        in_float64 = opt.standardize or (opt.model == "perceptron" and opt.batch_size > 1)
+        opt.precision = "float64" if in_float64 else PRECISION[opt.model]
     return opt, name, runs.unused_options(opt, parser, USES)
 
 
@@ -470,7 +473,7 @@ def main():
     # these small products over both, which gains little and, beside another program, costs much.
     with run, threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         if opt.resume:
-            order = restore(model, run.load_checkpoint())
+            order = run.load_checkpoint(lambda saved: restore(model, saved))
         else:
             with run.clock("evaluation"):
                 run.initial["train_acc"] = model.evaluate(evaluated_X, train_y)
@@ -507,13 +510,15 @@ def main():
         run.say(f"Training took {run.duration()}")
         test_acc = model.evaluate(test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
-        if linear:
-            weights, image_shape = model.W[:, :-1], train_images.shape[1:]
-            run.save_figure(
-                "weights", utils.plot_weights(weights, image_shape, run.title, opt.show)
-            )
+
+        def draw_weights():
+            return utils.plot_weights(model.W[:, :-1], train_images.shape[1:], run.title, opt.show)
+
+        pictures = [("weights", draw_weights)] if linear else []
         last = run.history[-1]
-        run.finish(train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc)
+        run.finish(
+            pictures, train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc
+        )
 
 
 def title(opt):

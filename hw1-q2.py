@@ -137,7 +137,7 @@ class ImageTensor(torch.utils.data.Dataset):
 
 FIGURES = [
     runs.Figure(
-        "training-loss", "cross-entropy", {"training": "train_loss", "validation": "val_loss"}
+        "training-loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}
     ),
     runs.Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
 ]
@@ -169,7 +169,12 @@ def parse_arguments():
         help="units a hidden layer [mlp] (default: %(default)s)",
     )
     parser.add_argument(
-        "-layers", type=runs.count, default=2, help="hidden layers [mlp] (default: %(default)s)"
+        "-layers",
+        type=int,
+        choices=range(1, 101),
+        metavar="LAYERS",
+        default=2,
+        help="hidden layers, 1 to 100 [mlp] (default: %(default)s)",
     )
     parser.add_argument(
         "-learning_rate", type=runs.positive, default=0.002, help="[all] (default: %(default)s)"
@@ -267,6 +272,21 @@ def title(opt):
     return ", ".join(words)
 
 
+def build(opt, n_classes, n_features):
+    """The model, on its device, and the optimiser that the options ask for."""
+    if opt.model == "logistic_regression":
+        model = LogisticRegression(n_classes, n_features)
+    else:
+        model = FeedforwardNetwork(
+            n_classes, n_features, opt.hidden_size, opt.layers, opt.activation, opt.dropout
+        )
+    model.to(opt.device)
+    settings = {"lr": opt.learning_rate, "weight_decay": opt.l2_decay, "fused": True}
+    if opt.optimizer == "sgd":
+        return model, torch.optim.SGD(model.parameters(), momentum=opt.momentum, **settings)
+    return model, torch.optim.Adam(model.parameters(), **settings)
+
+
 def main():
     opt, name, unused = parse_arguments()
     data = runs.open_data(opt)
@@ -286,31 +306,10 @@ def main():
         train, opt.batch_size, shuffle=True, generator=generator, collate_fn=lambda batch: batch
     )
 
-    n_features = train.bytes.shape[1]
-    if opt.model == "logistic_regression":
-        model = LogisticRegression(data.n_classes, n_features)
-    else:
-        model = FeedforwardNetwork(
-            data.n_classes,
-            n_features,
-            opt.hidden_size,
-            opt.layers,
-            opt.activation,
-            opt.dropout,
-        )
-    model.to(opt.device)
-    if opt.optimizer == "sgd":
-        optimizer = torch.optim.SGD(
-            model.parameters(),
-            lr=opt.learning_rate,
-            momentum=opt.momentum,
-            weight_decay=opt.l2_decay,
-            fused=True,
-        )
-    else:
-        optimizer = torch.optim.Adam(
-            model.parameters(), lr=opt.learning_rate, weight_decay=opt.l2_decay, fused=True
-        )
+    try:
+        model, optimizer = build(opt, data.n_classes, train.bytes.shape[1])
+    except RuntimeError as error:  # torch's word for too little memory
+        raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 
     run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES)
@@ -319,7 +318,7 @@ def main():
     )
     with run, products:
         if opt.resume:
-            restore(model, optimizer, generator, run.load_checkpoint())
+            run.load_checkpoint(lambda saved: restore(model, optimizer, generator, saved))
         else:
             with run.clock("evaluation"):
                 _, run.initial["val_acc"] = evaluate(model, val, val.y, criterion)

@@ -12,6 +12,7 @@ import functools
 import itertools
 import math
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -699,6 +700,7 @@ def quadratic(args):
     F = n_features(D)
     N = 4 * F if args.examples is None else args.examples
     require("-examples", N, 1, MAX_ENTRIES // F)
+    make_folder(args.plots_dir)
 
     rng = np.random.default_rng(args.seed)
     claims = Claims()
@@ -1121,6 +1123,7 @@ def interval(args):
         raise utils.InputError(f"-A {A} is above -B {B}: the interval is empty; swap them")
     for option, value in (("-A", A), ("-B", B)):
         require(option, value, -(10**6), 10**6)
+    make_folder(args.plots_dir)
     lo, hi = reachable_interval(D, A, B)
 
     rng = np.random.default_rng(args.seed)
@@ -1172,9 +1175,11 @@ def make_folder(path):
     """The folder for the figures, made before the work rather than missed after it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise utils.InputError(
-            f"-plots_dir {path}: cannot be made ({error.strerror}); give another folder"
+            f"-plots_dir {path}: cannot be written ({error.strerror}); give another folder"
         ) from error
 
 
@@ -1212,9 +1217,18 @@ def parse_arguments(argv=None):
         question.add_argument("-draws", type=int, default=200, help="random draws (default: 200)")
         question.add_argument("-seed", type=int, default=42, help="of the draws (default: 42)")
         question.add_argument(
-            "-plots_dir", type=Path, default=Path("plots"), help="figures (default: plots)"
+            "-plots_dir",
+            type=Path,
+            default=utils.ROOT / "plots",
+            help="where figures go (default: plots, beside this script)",
         )
-        question.add_argument("-plot_format", nargs="+", choices=("pdf", "png"), default=["pdf"])
+        question.add_argument(
+            "-plot_format",
+            nargs="+",
+            choices=("pdf", "png"),
+            default=["pdf"],
+            help="one or both (default: pdf)",
+        )
         question.add_argument("-show", action="store_true", help="open the figures in windows too")
     return parser.parse_args(argv)
 
@@ -1224,7 +1238,6 @@ def main(argv=None):
     try:
         require("-draws", args.draws, 1, 100_000)
         require("-seed", args.seed, 0, 2**32 - 1)
-        make_folder(args.plots_dir)
         failed = args.run(args)
     except utils.InputError as error:
         print(f"hw1-q3.py: {error}", file=sys.stderr)
@@ -1241,4 +1254,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    utils.run_script(lambda: sys.exit(main()))

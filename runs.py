@@ -6,7 +6,7 @@ that surrounds that loop is here, in the order in which a run meets it:
     opt = parser.parse_args()               add_shared_options: those of both scripts
     data = open_data(opt)                   the data file, or the stand-in, and what it is
     with Run(opt, data, ...) as run:        names the files; refuses a folder it cannot write
-        state = run.load_checkpoint()       when asked to resume
+        run.load_checkpoint(restore)        when asked to resume
         for epoch in run.epochs():          prints "Training epoch i"
             with run.clock("training"): ...
             run.end_epoch(line, state, ...) prints, remembers, writes a checkpoint when due
@@ -42,7 +42,8 @@ PLOTS = utils.ROOT / "plots"
 MAX_NAME = 200  # bytes of a file's name; file systems take 255
 CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
 
-# Options that do not change a run's numbers, and so are in no file's name and free on resuming.
+# Options that are in no file's name and free on resuming: they do not change a run's numbers, or,
+# as data_path, are there as the data file's digest.
 FREE_OPTIONS = {"data_path", "plots_dir", "plot_format", "show", "resume"}
 # How an option is called in a file's name, where the skeleton has a shorter word for it.
 SHORT = {
@@ -174,11 +175,13 @@ class Data:
 
     arrays : what `utils.read_npz` returns.
     name, size, sha256 : of the file; size in bytes.
+    path : of the file, as it was found.
     standin : is it the stand-in in place of the photographs?
     default : is it the course's file, in its place?
     """
 
     arrays: dict
+    path: Path
     name: str
     size: int
     sha256: str
@@ -191,15 +194,14 @@ class Data:
 
     @property
     def tag(self):
-        """The data set in a file's name: '' for the course's file, else name and digest.
+        """The data set in a file's name: '' for data/intel_landscapes.npz, else name and digest.
 
-        Two files of one name are two data sets, so the digest tells them apart. The stand-in is
-        the same file everywhere and needs none.
+        Two files of one name are two data sets, so the digest tells them apart.
         """
         if self.default:
             return ""
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(self.name).stem)[:40]
-        return f"-data-{stem}" if self.standin else f"-data-{stem}-{self.sha256[:8]}"
+        return f"-data-{stem}-{self.sha256[:8]}"
 
     @property
     def title(self):
@@ -224,13 +226,20 @@ def open_data(opt):
         if not path.exists():
             from data.prepare import synthetic
 
-            with contextlib.redirect_stdout(sys.stderr):
-                synthetic(path)
+            try:
+                with contextlib.redirect_stdout(sys.stderr):
+                    synthetic(path)
+            except OSError as error:
+                raise InputError(
+                    f"{path}: cannot be written ({error.strerror}); make the stand-in elsewhere with "
+                    "'python data/prepare.py synthetic -output NPZ' and name it with -data_path"
+                ) from error
     arrays = utils.read_npz(path)
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Data(
         arrays=arrays,
+        path=path,
         name=path.name,
         size=path.stat().st_size,
         sha256=digest,
@@ -322,6 +331,8 @@ class Run:
 
     def __enter__(self):
         """Refuse a plots folder that cannot be written; from here on be ready to be stopped."""
+        if self.opt.resume and not self.opt.plots_dir.is_dir():
+            raise InputError(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         try:
             self.opt.plots_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.opt.plots_dir):
@@ -335,6 +346,7 @@ class Run:
             number: signal.signal(number, self._stop)
             for name in ("SIGINT", "SIGTERM", "SIGHUP")
             if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
+            and signal.getsignal(number) is not signal.SIG_IGN  # nohup: not to be stopped by it
         }
         return self
 
@@ -419,19 +431,23 @@ class Run:
         minutes, seconds = divmod(int(self.seconds["training"] + self.seconds["evaluation"]), 60)
         return f"{minutes} minutes and {seconds} seconds"
 
-    def finish(self, **final):
-        """Write figures, results, record and the last checkpoint.
+    def finish(self, pictures=(), **final):
+        """Write the last checkpoint, results, record and figures.
 
-        `final` holds train_acc, val_acc and test_acc, fractions.
+        `pictures` are pairs of a quantity and a function that draws its figure, in addition to the
+        figures of curves; `final` holds train_acc, val_acc and test_acc, fractions.
         """
         self.save_checkpoint()
-        with self.clock("plotting"):
-            self._write_curves()
-        self._write_record("finished", final)
+        self._write_record("finished", final)  # first without the time of plotting: it may fail
         with utils.replacing(self.path("results", "txt")) as stream:
             stream.write(
                 f"Final test acc: {final['test_acc']}\nTraining time: {self.duration()}\n".encode()
             )
+        with self.clock("plotting"):
+            self._write_curves()
+            for quantity, draw in pictures:
+                self.save_figure(quantity, draw())
+        self._write_record("finished", final)
         if self.opt.show:
             from matplotlib import pyplot
 
@@ -465,10 +481,10 @@ class Run:
         record = {
             "script": Path(sys.argv[0]).name,
             "status": status,
+            # Not where it wrote or whether it resumed: a resumed run's record is the same.
             "options": {
-                name: value
-                for name, value in vars(self.opt).items()
-                if name not in FREE_OPTIONS - {"data_path"}
+                **{k: v for k, v in vars(self.opt).items() if k not in FREE_OPTIONS},
+                "data_path": self.data.path,
             },
             "data": {
                 "name": self.data.name,
@@ -517,26 +533,32 @@ class Run:
         quantities = [key for figure in self.figures for key in figure.curves.values()]
         return {**options, "data": self.data.sha256, "quantities": quantities}
 
-    def load_checkpoint(self):
-        """Take up the run where its checkpoint left it; returns the state that was saved.
+    def load_checkpoint(self, restore):
+        """Take up the run where its checkpoint left it; returns `restore` of the state saved there.
 
         Of the checkpoints in the plots folder with this run's options and data, the one with the
         most epochs, at most those asked for: it may come from a run that was to train for fewer.
         InputError where there is none.
         """
         identity = json.loads(json.dumps(self._identity()))
-        best, meta = None, {"epochs": -1}
+        best, meta, further = None, {"epochs": -1}, 0
         for path in sorted(self.opt.plots_dir.glob("*checkpoint*.npz")):
             try:
                 other = read_checkpoint(path, "meta")
             except InputError as error:
                 notice(f"note: {error}; left aside")
                 continue
-            if (
-                other["identity"] == identity
-                and meta["epochs"] < other["epochs"] <= self.opt.epochs
-            ):
+            if other["identity"] != identity:
+                continue
+            if other["epochs"] > self.opt.epochs:
+                further = max(further, other["epochs"])
+            elif other["epochs"] > meta["epochs"]:
                 best, meta = path, other
+        if best is None and further:
+            raise InputError(
+                f"{self.opt.plots_dir}: the checkpoint of this run is at epoch {further} already; "
+                "ask for more -epochs, or start it without -resume"
+            )
         if best is None:
             raise InputError(
                 f"{self.opt.plots_dir}: no checkpoint of a run with these options and this data; "
@@ -547,8 +569,15 @@ class Run:
         self.history = meta["history"]
         self.seconds = meta["seconds"]
         self.snapshot = (meta["epochs"], state)
+        try:
+            restored = restore(state)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise InputError(
+                f"{best}: the checkpoint is damaged ({' '.join(str(error).split())[:200]}); "
+                "start the run without -resume"
+            ) from error
         notice(f"going on after epoch {len(self.history)} of {self.opt.epochs}")
-        return state
+        return restored
 
 
 def read_checkpoint(path, part):
@@ -562,7 +591,8 @@ def read_checkpoint(path, part):
             if part == "state":
                 return {name: arrays[name] for name in arrays.files if name != "meta"}
             meta = json.loads(arrays["meta"].tobytes())
-            if not isinstance(meta, dict) or not {"identity", "epochs"} <= meta.keys():
+            wanted = {"identity", "epochs", "initial", "history", "seconds"}
+            if not isinstance(meta, dict) or not wanted <= meta.keys():
                 raise ValueError("no checkpoint of this program")
             return meta
     except Exception as error:  # a damaged file makes the parsers raise whatever comes up

@@ -49,19 +49,22 @@ def notice(message):
 
 def run_script(main):
     """Run a script's main(): bad input is one line and exit status 2, Ctrl-C exit status 130."""
+    if sys.stderr is None:  # closed by whoever started us; print() would turn to standard output
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         main()
-    except InputError as error:
-        notice(f"{Path(sys.argv[0]).name}: {error}")
+    except BrokenPipeError:  # the reader of standard output, `head` say, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (InputError, OSError) as error:
+        notice(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}")
         sys.exit(2)
     except MemoryError as error:
         notice(f"{Path(sys.argv[0]).name}: not enough memory ({error}); ask for smaller sizes")
         sys.exit(2)
     except KeyboardInterrupt:
+        notice("stopped before training; nothing is kept")
         sys.exit(130)
-    except BrokenPipeError:  # the reader of standard output, `head` say, has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def configure_seed(seed):
@@ -401,6 +404,9 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
         values = np.asarray(values, float)
         values = np.where(np.isfinite(values), values, np.nan)
         (line,) = axes.plot(epochs, values, marker=marker, label=label)
+        positive = values[values > 0]
+        if len(positive) and positive.max() > 30 * positive.min():
+            axes.set_yscale("log")  # the NumPy MLP's loss falls from hundreds to one
         if label == best and not np.isnan(values).all():
             at = int(np.nanargmax(values))
             axes.plot(
@@ -458,7 +464,8 @@ def _new_figure(size, title, show):
         from matplotlib.figure import Figure
     figure = Figure(figsize=size, layout="constrained")
     lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
-    figure.suptitle("\n".join(lines), fontsize="medium")
+    # A name may hold a $, which matplotlib would read as the start of a formula.
+    figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
     return figure
 
 

@@ -622,7 +622,7 @@ def test_wrong_options(request, run_main, tmp_path, tiny_npz, script, arguments,
 @pytest.mark.parametrize("script", ["q1", "q2"])
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("-hidden_size", 10**14), ("-hidden_size", 10**30), ("-batch_size", 10**30)],
+    [("-hidden_size", 2 * 10**9), ("-hidden_size", 10**30), ("-batch_size", 2 * 10**9)],
 )
 def test_enormous_sizes(
     request, run_main, blank_figures, tmp_path, tiny_npz, script, option, value

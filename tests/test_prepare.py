@@ -266,8 +266,10 @@ def test_synthetic_times_n_starts_with_the_plain_one(small_standin, tmp_path):
 
 def interrupted(code, folder, signal_number):
     """Run code, send the signal once something is being written in folder: (status, output)."""
+    # Whoever runs the tests may have SIGINT ignored, which a child inherits.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", heed + code],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
