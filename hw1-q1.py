@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 import runs
 import utils
 
-CHUNK = 128  # examples that the second thread prepares at a time
+CHUNK = 256  # examples that the second thread prepares at a time
 
 
 # --------------------------------------------------------------------------------------------

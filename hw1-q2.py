@@ -308,7 +308,9 @@ def main():
 
     try:
         model, optimizer = build(opt, data.n_classes, train.bytes.shape[1])
-    except RuntimeError as error:  # torch's word for too little memory
+    except RuntimeError as error:
+        if "memory" not in str(error):  # torch has no error of its own for too little of it
+            raise
         raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 

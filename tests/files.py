@@ -72,7 +72,7 @@ def member(key, data, *words, compression=zipfile.ZIP_STORED):
 
 
 def npy(array):
-    """The bytes of an array's npy file."""
+    """The bytes of an array's npy file; of objects too, to see that reading refuses them."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, array, allow_pickle=True)
     return stream.getvalue()
