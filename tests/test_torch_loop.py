@@ -109,7 +109,7 @@ def test_the_models_are_built_like_the_textbooks(q2):
         assert all(torch.equal(a, b) for a, b in pairs)
         X = torch.randn(9, 50)
         model.eval(), twin.eval()
-        assert torch.equal(model(X), twin(X))
+        torch.testing.assert_close(model(X), twin(X))
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 5])
@@ -181,3 +181,68 @@ def test_a_network_learns_twenty_examples_by_heart(q2):
     assert first == pytest.approx(np.log(4), abs=0.2)
     assert loss < 0.05
     assert accuracy == 1
+
+
+@pytest.mark.parametrize("shape", [(64, 300, 40), (1, 7, 5), (33, 1, 1), (5, 2000, 6)])
+def test_the_linear_layer_is_torchs_own(q2, shape):
+    """Values and all three gradients, to the rounding of float32."""
+    m, n_in, n_out = shape
+    torch.manual_seed(0)
+    ours, theirs = q2.Linear(n_in, n_out), nn.Linear(n_in, n_out)
+    theirs.load_state_dict(ours.state_dict())
+    x, towards = torch.randn(m, n_in), torch.randn(m, n_out)
+    results = []
+    for layer in (ours, theirs):
+        x_i = x.clone().requires_grad_()
+        z = layer(x_i)
+        (z * towards).sum().backward()
+        results.append((z.detach(), x_i.grad, layer.weight.grad, layer.bias.grad))
+    for mine, torchs in zip(*results, strict=True):
+        torch.testing.assert_close(mine, torchs, rtol=1e-5, atol=1e-4)
+
+
+def test_the_linear_layer_without_onednn(q2, monkeypatch):
+    """Where torch lacks it, for other precisions and for other shapes the layer is torch's."""
+    layer, x = q2.Linear(9, 4), torch.randn(3, 9)
+    expected = nn.functional.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x[0]), expected[0])
+    torch.testing.assert_close(layer.double()(x.double()), expected.double(), rtol=1e-5, atol=1e-5)
+    layer.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    monkeypatch.setattr(q2, "onednn_linear", None)
+    assert torch.equal(layer(x), expected)
+
+
+@pytest.mark.parametrize("model", ["logistic_regression", "mlp"])
+def test_the_number_of_threads_does_not_matter(q2, model):
+    """Bit for bit: the weights after a few steps, and the evaluation, on 1, 2 and 3 threads."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2100, 48, 48, 3)).astype(np.uint8)
+    data = q2.ImageTensor(images, rng.integers(0, 6, 2100), "cpu")
+
+    def numbers(threads):
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        network = (
+            q2.LogisticRegression(6, 6912)
+            if model == "logistic_regression"
+            else q2.FeedforwardNetwork(6, 6912, 200, 2, "relu", 0.3)
+        )
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, fused=True)
+        criterion = nn.CrossEntropyLoss()
+        for start in range(0, 512, 64):
+            X, y = data.__getitems__(list(range(start, start + 64)))
+            q2.train_batch(X, y, network, optimizer, criterion)
+        weights = torch.cat([value.flatten() for value in network.state_dict().values()])
+        return weights, q2.evaluate(network, data, data.y, criterion)
+
+    threads = torch.get_num_threads()
+    try:
+        alone, evaluated = numbers(1)
+        for more in (2, 3):
+            weights, again = numbers(more)
+            assert torch.equal(weights, alone)
+            assert again == evaluated
+    finally:
+        torch.set_num_threads(threads)
