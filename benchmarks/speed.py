@@ -4,7 +4,7 @@
     python benchmarks/speed.py -data_path data/intel_landscapes.npz
     python benchmarks/speed.py -only mlp logistic_regression/textbook
 
-On an otherwise idle machine; about ten minutes. Every contestant has a process of its own
+On an otherwise idle machine; about twenty minutes. Every contestant has a process of its own
 (contestants.py), loads once, trains an epoch to warm up, and then they take turns: ours, the
 first rival, the second, ours, ... A ratio is taken in each round; the table gives the median of the
 rounds with the least and the greatest, and the median seconds (or peak memory) of both sides. Exit
@@ -34,9 +34,8 @@ import utils
 # This process stays small (no data, no torch): Linux counts the peak memory of a process from
 # before it became the program, when it was a copy of this one.
 
-# Epochs of the whole commands: few, to keep the run short. More would suit the scripts better,
-# whose epochs are faster than their loading, which both sides do once.
-COMMAND_EPOCHS = {"perceptron": 5, "logistic_regression": 5, "mlp": 2}
+# Of the whole commands: hw1-q1.py's default.
+COMMAND_EPOCHS = 20
 # What the slow rivals see of the training set, their seconds scaled up to all of it.
 SKLEARN_MLP_PART = 32
 TORCH_MLP_PART = 16
@@ -365,7 +364,7 @@ def measure_command(command, opt, table):
     timed = command.floor is not None and command.row in opt.only
     if not timed and command.memory_row not in opt.only:
         return
-    epochs = opt.epochs or (COMMAND_EPOCHS[command.model] if timed else 1)
+    epochs = opt.epochs if timed else 1
     with tempfile.TemporaryDirectory() as plots:
         settings = (command.model, "-data_path", opt.data_path, *command.options, "-epochs")
         ours = (ROOT / command.script, "-plots_dir", plots, *settings)
@@ -544,8 +543,12 @@ def print_setting(opt):
     print(f"- Machine: {processor()}, {cores} cores to use; {platform.platform()} {libc}")
     print(f"- Python {platform.python_version()}, {versions}")
     print(about.stdout, end="")
-    threads = [f"{name}={os.environ[name]}" for name in os.environ if name.endswith("NUM_THREADS")]
-    print(f"- Thread variables set: {', '.join(threads) or 'none'}")
+    about_blas = [
+        f"{name}={value}"
+        for name, value in os.environ.items()
+        if name.endswith("NUM_THREADS") or name.startswith(("OPENBLAS_", "MKL_", "ONEDNN_"))
+    ]
+    print(f"- Variables set that bear on BLAS and threads: {', '.join(about_blas) or 'none'}")
     busy = (
         f"; load average at the start {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
     )
@@ -553,8 +556,8 @@ def print_setting(opt):
         f"- Medians of {opt.repeats} rounds in turn after a warm-up{busy}. Epochs without "
         "evaluation; ours is what the script's own clock counts as training, shuffling included, "
         "the textbook loop is timed without it.\n"
-        "- Whole commands: wall seconds with loading, evaluation and, for ours, figures and record; "
-        "few epochs, which is to the advantage of the plain program, as both load once.\n"
+        "- Whole commands: wall seconds with loading, evaluation and, for ours, figures and "
+        "record.\n"
         "- GB are 10^9 bytes of peak resident memory.\n",
         flush=True,
     )
@@ -592,9 +595,8 @@ def parse_arguments():
     parser.add_argument(
         "-epochs",
         type=count,
-        help="of the whole commands (default: "
-        + ", ".join(f"{model} {epochs}" for model, epochs in COMMAND_EPOCHS.items())
-        + ")",
+        default=COMMAND_EPOCHS,
+        help="of the whole commands (default: %(default)s)",
     )
     parser.add_argument(
         "-only",
