@@ -377,9 +377,10 @@ class Run:
             ) from None
 
     def _unlock(self):
-        with contextlib.suppress(OSError):  # Windows removes no open file; an empty one then stays
-            Path(self.lock.lock_file).unlink()
-        self.lock.release()
+        if self.lock.is_locked:
+            with contextlib.suppress(OSError):  # Windows removes no open file; there it stays
+                Path(self.lock.lock_file).unlink()
+            self.lock.release()
 
     def _remove_leftovers(self):
         """Remove the half-written files of a run of these settings that was killed."""
@@ -416,7 +417,9 @@ class Run:
         del self.history[done:]  # when stopped between an epoch's end and its snapshot
         if self.final:
             self._write_numbers()
-            if not self.drawn:
+            if self.drawn:
+                notice("\nstopped when all was written")
+            else:
                 notice(
                     f"\nstopped while the figures were drawn; all else is in {self.opt.plots_dir}; "
                     "the same command with -resume draws them"
@@ -515,6 +518,7 @@ class Run:
         if self.opt.show:
             from matplotlib import pyplot
 
+            self._unlock()  # windows may stay open for long
             pyplot.show()
 
     # ---- what it leaves
@@ -629,8 +633,9 @@ class Run:
             before.unlink(missing_ok=True)
         with utils.replacing(path) as stream:
             stream.write(buffer.getbuffer())
-            stream.flush()
             if self.whole == path:
+                stream.flush()
+                os.fsync(stream.fileno())
                 # Killed from here on, the run has the one before until the new one has its name.
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(path, before)
