@@ -675,7 +675,7 @@ class Run:
             elif meta["epochs"] > self.opt.epochs:
                 further = max(further, meta["epochs"])
             else:
-                ours.append((meta["epochs"], path == self.path("checkpoint", "npz"), path))
+                ours.append((meta["epochs"], "checkpoint-before" not in path.name, path))
         for *_, path in sorted(ours, reverse=True):
             try:
                 restored = self._take_up(path, restore)
