@@ -384,7 +384,8 @@ def restore(model, optimizer, generator, saved):
     model.load_state_dict(weights)
     for index, parameter in enumerate(model.parameters()):
         for name in moment_names(optimizer):
-            if name != "step" and moments[index][name].shape != parameter.shape:
+            expected = () if name == "step" else parameter.shape
+            if moments[index][name].shape != expected:
                 raise ValueError(f"{name} of parameter {index} has another shape")
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})

@@ -514,7 +514,10 @@ class Run:
             for quantity, draw in pictures:
                 self.save_figure(quantity, draw())
         self.drawn = True
-        self._write("record", "json", self._write_record)
+        path = self.path("record", "json")
+        with contextlib.suppress(OSError):  # what was written or missed above stays so
+            self._write_record(path)
+            self.missing.pop(path, None)
         if self.opt.show:
             from matplotlib import pyplot
 

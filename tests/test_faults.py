@@ -524,3 +524,23 @@ def test_question_1_is_the_same_on_any_number_of_threads(tmp_path, model):
         )
         assert done.returncode == 0, done.stderr
     assert numbers(tmp_path / "1") == numbers(tmp_path / "2") == numbers(tmp_path / "5")
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch has no MKL here")
+def test_question_2_is_the_same_on_any_number_of_threads(tmp_path):
+    """With Intel's library; left to itself it differs here from one thread to two."""
+    np.savez(tmp_path / "x.npz", **tiny_arrays(sizes=(640, 64, 64), shape=(16, 16, 3), n_classes=6))
+    arguments = ["mlp", "-epochs", 2, "-data_path", tmp_path / "x.npz", "-plots_dir"]
+    states = []
+    for threads in ("1", "2"):
+        done = run_script(
+            FAULTY, "", "hw1-q2.py", *arguments, tmp_path / threads,
+            env={**os.environ, "OMP_NUM_THREADS": threads},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert record_of(tmp_path / threads)["threads"] == int(threads)
+        (path,) = (tmp_path / threads).glob("mlp-checkpoint-batch*")
+        states.append(runs.read_checkpoint(path, "state"))
+    assert states[0].keys() == states[1].keys()
+    for name, array in states[0].items():
+        assert np.array_equal(array, states[1][name]), name
