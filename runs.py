@@ -342,7 +342,7 @@ class Run:
     # ---- starting and stopping
 
     def __enter__(self):
-        """Refuse a plots folder that cannot be written; from here on be ready to be stopped."""
+        """Refuse a plots folder that cannot be written, or where the same run is under way."""
         if self.opt.resume and not self.opt.plots_dir.is_dir():
             raise InputError(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         try:
@@ -393,7 +393,8 @@ class Run:
         )
         for path in self.opt.plots_dir.iterdir():
             if path.name.startswith(prefixes):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def __exit__(self, kind, error, traceback):
         try:
@@ -531,19 +532,20 @@ class Run:
         path = self.path(quantity, ending)
         try:
             write(path)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._miss(path, error)
         else:
             self.missing.pop(path, None)
 
     def _miss(self, what, error):
         """Remember what could not be written; say so if the run still has epochs before it."""
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
         if not self.missing and len(self.history) < self.opt.epochs:
             notice(
-                f"warning: {what}: cannot be written ({error.strerror}); training goes on and it is "
-                "tried again"
+                f"warning: {what}: cannot be written ({reason}); training goes on and it is tried "
+                "again"
             )
-        self.missing[what] = error.strerror
+        self.missing[what] = reason
 
     def _write_numbers(self):
         """Write the checkpoint, the record and, at the end of a run, the results."""
@@ -776,6 +778,11 @@ def _is_meta(meta):
     return (
         isinstance(meta, dict)
         and all(isinstance(meta.get(name), dict) for name in ("identity", "initial", "seconds"))
+        and all(
+            isinstance(item, str | int | float | None)
+            for value in meta["identity"].values()
+            for item in (value if isinstance(value, list) else [value])
+        )
         and type(meta.get("epochs")) is int
         and meta["epochs"] >= 1
         and all(map(_is_number, [*meta["initial"].values(), *meta["seconds"].values()]))

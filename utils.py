@@ -108,7 +108,7 @@ def run_script(main):
         notice(f"{Path(sys.argv[0]).name}: not enough memory ({error}); ask for smaller sizes")
         sys.exit(2)
     except Stopped as stopped:
-        notice("stopped before training; nothing is kept")
+        notice("stopped; there was nothing to keep")
         sys.exit(128 + stopped.signum)
 
 

@@ -1,6 +1,6 @@
 """Nothing lost: runs that are killed, stopped, crowded or out of disk at each moment of their life.
 
-The tests marked `long` try a few random moments by default. In full, on a data file of one's own:
+The tests marked `long` try one random moment by default. In full, on a data file of one's own:
 
     HOMEWORK_KILLS=50 HOMEWORK_DATA=data/intel_landscapes.npz python -m pytest -m long tests
 """
@@ -26,7 +26,7 @@ from faulty import owner_of, plant
 
 import runs
 
-KILLS = int(os.environ.get("HOMEWORK_KILLS", "2"))
+KILLS = int(os.environ.get("HOMEWORK_KILLS", "1"))
 FAULTY = "tests/faulty.py"
 MODELS = {
     "perceptron": ("q1", ["perceptron"]),
@@ -152,7 +152,7 @@ def test_killed_at_random_moments_and_resumed(a_run, tmp_path, tiny_npz, model):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", MODELS if "HOMEWORK_DATA" in os.environ else ["perceptron"])
 def test_killed_and_resumed_on_a_data_file_of_choice(a_run, tmp_path, tiny_npz, model):
     data = os.environ.get("HOMEWORK_DATA", tiny_npz)
     assert a_run(model, "whole", 4, data=data).status == 0
@@ -251,7 +251,7 @@ def test_stopped_while_the_stand_in_is_drawn(q1, run_main, faults, monkeypatch, 
     monkeypatch.setattr(runs, "STANDIN", tmp_path / "synthetic.npz")
     with faults("q1"):
         monkeypatch.setattr(standin, "chunks", standin.chunks)
-        plant("SIGTERM", standin, "chunks", 2)
+        plant("SIGTERM", standin, "chunks", 1)
         outcome = run_main(q1, "perceptron", "-plots_dir", tmp_path / "plots")
     assert outcome.status == 143
     assert list(tmp_path.iterdir()) == []
@@ -395,6 +395,21 @@ def test_each_kind_of_file_is_tried(a_run, faults, tmp_path, failing):
     assert {os.path.splitext(name)[1] for name in missing} == {kinds[failing]}
 
 
+@pytest.mark.parametrize("failure", [MemoryError(), OSError("of no number")])
+def test_a_checkpoint_that_fails_for_another_reason(a_run, monkeypatch, tmp_path, failure):
+    """It is said as well, and training goes on."""
+
+    def failing(run, path):
+        raise failure
+
+    whole = a_run("perceptron", "whole", 2)
+    monkeypatch.setattr(runs.Run, "_write_checkpoint", failing)
+    outcome = a_run("perceptron", "x", 2)
+    assert (outcome.status, printed(outcome)) == (1, printed(whole))
+    assert "checkpoint" in outcome.err and (str(failure) or "not enough memory") in outcome.err
+    assert record_of(tmp_path / "x")["status"] == "finished"
+
+
 def test_stopped_with_no_room_promises_nothing(a_run, faults, tmp_path):
     with faults("q1", "ENOSPC:os.fsync:1", "SIGINT:runs.Run.end_epoch:3"):
         outcome = a_run("perceptron", "x", 4)
@@ -403,9 +418,7 @@ def test_stopped_with_no_room_promises_nothing(a_run, faults, tmp_path):
     assert "checkpoint.npz" in lines(outcome)[-1] and "No space" in lines(outcome)[-1]
 
 
-@pytest.mark.parametrize(
-    ("script", "room"), [("q1", 0), ("q1", 700), ("q1", 3000), ("q1", 12_000), ("q2", 3000)]
-)
+@pytest.mark.parametrize(("script", "room"), [("q1", 0), ("q1", 3000), ("q2", 12_000)])
 def test_a_disk_of_a_few_kilobytes(tmp_path, tiny_npz, script, room):
     """The operating system takes no more than `room` bytes a file; figures are real ones."""
     arguments = ["mlp", "-hidden_size", 5, "-epochs", 3, "-data_path", tiny_npz]
@@ -515,7 +528,7 @@ def test_the_same_command_twice_writes_the_same_record(a_run, tmp_path):
 @pytest.mark.parametrize("model", ["logistic_regression", "mlp"])
 def test_question_1_is_the_same_on_any_number_of_threads(tmp_path, model):
     """Its products are large enough here for BLAS to divide them among threads, were it let."""
-    np.savez(tmp_path / "x.npz", **tiny_arrays(sizes=(600, 300, 300), shape=(30, 30, 3)))
+    np.savez(tmp_path / "x.npz", **tiny_arrays(sizes=(300, 100, 100), shape=(30, 30, 3)))
     arguments = [model, "-epochs", 2, "-data_path", tmp_path / "x.npz", "-plots_dir"]
     for threads in ("1", "2", "5"):
         variables = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
@@ -544,3 +557,21 @@ def test_question_2_is_the_same_on_any_number_of_threads(tmp_path):
     assert states[0].keys() == states[1].keys()
     for name, array in states[0].items():
         assert np.array_equal(array, states[1][name]), name
+
+
+@pytest.mark.parametrize("name", ["../up", "ü" * 60, "x" * 240, "-resume"])
+def test_no_name_escapes_the_folder(a_run, tmp_path, name):
+    """Nor does what a killed run leaves behind, or the lock."""
+    (tmp_path / "in" / "deeper").mkdir(parents=True)
+    data = tmp_path / "in" / "deeper" / f"{name}.npz"
+    np.savez(data, **tiny_arrays())
+    before = snapshot(tmp_path)
+    with started(FAULTY, "SIGKILL:os.replace:4", "hw1-q1.py", "perceptron", "-epochs", "5",
+                 "-data_path", data, "-plots_dir", tmp_path / "x") as process:  # fmt: skip
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert hidden(tmp_path / "x")
+    go_on(a_run, "perceptron", "x", 5, data=data)
+    new = set(snapshot(tmp_path)) - set(before) - {"x"}
+    assert new and all(path.startswith("x/") and path.count("/") == 1 for path in new)
+    assert not hidden(tmp_path / "x")

@@ -136,7 +136,7 @@ def test_whatever_array_is_wrong_the_checkpoint_before_is_taken(a_run, tmp_path,
     }
     assert len(names) >= 6
     for i, name in enumerate(names):
-        for wrong in ("missing", "larger", ("text", "date")[i % 2]):
+        for wrong in ("missing", ("larger", "text", "date")[i % 3]):
             change = wrongs[wrong]
             shutil.copytree(tmp_path / "part", tmp_path / "x")
             last, _ = checkpoint_of(tmp_path / "x")
@@ -189,6 +189,8 @@ def test_numbers_that_would_lead_astray(a_run, tmp_path, name, value):
         lambda meta: meta["seconds"].update(training="long"),
         lambda meta: meta.update(identity=[]),
         lambda meta: meta.pop("identity") and None,
+        lambda meta: meta["identity"].update(seed={"deep": 1}),
+        lambda meta: meta["identity"].update(seed=[[[1]]]),
         lambda meta: [meta],
         lambda meta: meta.update(extra="x" * 2**21),
     ],
