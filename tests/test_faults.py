@@ -418,12 +418,12 @@ def test_stopped_with_no_room_promises_nothing(a_run, faults, tmp_path):
     assert "checkpoint.npz" in lines(outcome)[-1] and "No space" in lines(outcome)[-1]
 
 
-@pytest.mark.parametrize(("script", "room"), [("q1", 0), ("q1", 3000), ("q2", 12_000)])
-def test_a_disk_of_a_few_kilobytes(tmp_path, tiny_npz, script, room):
+@pytest.mark.parametrize("room", [0, 3000, 12_000])
+def test_a_disk_of_a_few_kilobytes(tmp_path, tiny_npz, room):
     """The operating system takes no more than `room` bytes a file; figures are real ones."""
     arguments = ["mlp", "-hidden_size", 5, "-epochs", 3, "-data_path", tiny_npz]
     done = run_script(
-        f"hw1-{script}.py", *arguments, "-plots_dir", tmp_path / "x",
+        "hw1-q1.py", *arguments, "-plots_dir", tmp_path / "x",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
