@@ -473,7 +473,7 @@ def main():
     # these small products over both, which gains little and, beside another program, costs much.
     with run, threadpool_limits(1, "blas"), np.errstate(all="ignore"):
         if opt.resume:
-            order = run.load_checkpoint(lambda saved: restore(model, saved))
+            order = run.load_checkpoint(lambda saved: restore(model, order, saved))
         else:
             with run.clock("evaluation"):
                 run.initial["train_acc"] = model.evaluate(evaluated_X, train_y)
@@ -549,9 +549,17 @@ def state(model, order):
     }
 
 
-def restore(model, saved):
-    """Put a saved `state` back; returns the order of the examples."""
-    np.random.set_state(("MT19937", saved["random_keys"], int(saved["random_position"])))
+def restore(model, order, saved):
+    """Put a saved `state` back; returns the order of the examples. ValueError where it does not fit."""
+    for name, now in state(model, order).items():
+        if (saved[name].shape, saved[name].dtype) != (now.shape, now.dtype):
+            raise ValueError(f"{name} has another shape or type")
+    position = int(saved["random_position"])
+    if not 0 <= position <= len(saved["random_keys"]):  # NumPy would read beyond the keys
+        raise ValueError("random_position is out of range")
+    if not np.array_equal(np.sort(saved["order"]), np.arange(len(order))):
+        raise ValueError("order is no permutation")
+    np.random.set_state(("MT19937", saved["random_keys"], position))
     for name in model.PARAMETERS:
         getattr(model, name)[...] = saved[name]
     return saved["order"]

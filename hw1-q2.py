@@ -360,7 +360,7 @@ def main():
         raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 
-    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES)
+    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES, threads=torch.get_num_threads())
     products = torch.autocast(
         torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
     )
@@ -396,6 +396,13 @@ def main():
         run.finish(train_acc=train_acc, val_acc=run.history[-1]["val_acc"], test_acc=test_acc)
 
 
+def moment_names(optimizer):
+    """What the optimiser remembers of each parameter from one step to the next."""
+    if isinstance(optimizer, torch.optim.Adam):
+        return ["step", "exp_avg", "exp_avg_sq"]
+    return ["momentum_buffer"] if optimizer.defaults["momentum"] else []
+
+
 def state(model, optimizer, generator):
     """All that the next epoch depends on, as a dict of arrays."""
     arrays = {f"model/{name}": value for name, value in model.state_dict().items()}
@@ -411,7 +418,7 @@ def state(model, optimizer, generator):
 
 
 def restore(model, optimizer, generator, saved):
-    """Put a saved `state` back."""
+    """Put a saved `state` back. An error that NumPy or torch raises where it does not fit."""
     weights, moments = {}, {}
     for key, value in saved.items():
         kind, _, name = key.partition("/")
@@ -421,6 +428,11 @@ def restore(model, optimizer, generator, saved):
             index, _, name = name.partition("/")
             moments.setdefault(int(index), {})[name] = torch.from_numpy(value)
     model.load_state_dict(weights)
+    for index, parameter in enumerate(model.parameters()):
+        for name in moment_names(optimizer):
+            expected = () if name == "step" else parameter.shape
+            if moments[index][name].shape != expected:
+                raise ValueError(f"{name} of parameter {index} has another shape")
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     generator.set_state(torch.from_numpy(saved["random/batches"]))

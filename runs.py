@@ -5,29 +5,34 @@ that surrounds that loop is here, in the order in which a run meets it:
 
     opt = parser.parse_args()               add_shared_options: those of both scripts
     data = open_data(opt)                   the data file, or the stand-in, and what it is
-    with Run(opt, data, ...) as run:        names the files; refuses a folder it cannot write
+    with Run(opt, data, ...) as run:        names the files; refuses a folder it cannot write, and
+                                            to run beside another run of the same settings
         run.load_checkpoint(restore)        when asked to resume
         for epoch in run.epochs():          prints "Training epoch i"
             with run.clock("training"): ...
             run.end_epoch(line, state, ...) prints, remembers, writes a checkpoint when due
         run.finish(train_acc=..., ...)      figures, record, results, the last checkpoint
 
-A run can be stopped at any moment. The epoch under way is dropped; what was finished is kept.
+A run can be stopped at any moment. The epoch under way is dropped; what was finished is kept. A file
+that cannot be written holds nothing else up: it is named at the end, and the exit status is 1.
 """
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import io
 import json
 import math
+import os
 import platform
 import re
 import signal
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +45,14 @@ DEFAULT_DATA = utils.ROOT / "data" / "intel_landscapes.npz"
 STANDIN = utils.ROOT / "data" / "synthetic.npz"
 PLOTS = utils.ROOT / "plots"
 MAX_NAME = 200  # bytes of a file's name; file systems take 255
+MAX_RECORD = (
+    16 * 2**20
+)  # bytes of a record that is read, some 80,000 epochs; parsed it takes tenfold
 CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
+CHECKPOINT_SHARE = (
+    0.02  # of the time, at most: a checkpoint that takes longer is written less often
+)
+MAX_META = 2**20  # bytes of the options and the like in a checkpoint that is read
 
 # Options that are in no file's name and free on resuming: they do not change a run's numbers, or,
 # as data_path, are there as the data file's digest.
@@ -288,13 +300,6 @@ class Watched:
         return block
 
 
-class Stopped(BaseException):
-    """The run was asked to stop, by Ctrl-C, SIGTERM or its terminal's closing."""
-
-    def __init__(self, signum):
-        self.signum = signum
-
-
 class Run:
     """One run of one model: its names, its clock, its history, and the files it leaves.
 
@@ -305,19 +310,26 @@ class Run:
     name : file name with `{}` where the quantity's word goes, without an ending.
     title : model and settings, for the figures.
     figures : list of `Figure`.
+    threads : of the products in training, on whose number the last digits may depend.
     """
 
-    def __init__(self, opt, data, name, title, figures):
+    def __init__(self, opt, data, name, title, figures, threads=1):
         self.opt = opt
         self.data = data
         self.name = name
         self.title = f"{title}\n{data.title}"
         self.figures = figures
+        self.threads = threads
         self.initial = {}
+        self.final = {}
         self.history = []  # one dict of figures an epoch
         self.seconds = {"training": 0.0, "evaluation": 0.0, "plotting": 0.0}
         self.snapshot = (0, {})  # after how many epochs, and the state then, ready to be written
-        self.saved_at = time.monotonic()
+        self.resumed_at = 0  # after how many epochs
+        self.whole = None  # the checkpoint that this run wrote or went on from
+        self.due = time.monotonic() + CHECKPOINT_SECONDS  # the next one
+        self.missing = {}  # what could not be written, and why
+        self.drawn = False  # the figures, all of them
         self.warned = False
 
     def path(self, quantity, ending):
@@ -330,7 +342,7 @@ class Run:
     # ---- starting and stopping
 
     def __enter__(self):
-        """Refuse a plots folder that cannot be written; from here on be ready to be stopped."""
+        """Refuse a plots folder that cannot be written, or where the same run is under way."""
         if self.opt.resume and not self.opt.plots_dir.is_dir():
             raise InputError(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         try:
@@ -342,43 +354,102 @@ class Run:
                 f"{self.opt.plots_dir}: cannot be written ({error.strerror}); "
                 "choose another folder with -plots_dir"
             ) from None
-        self.handlers = {
-            number: signal.signal(number, self._stop)
-            for name in ("SIGINT", "SIGTERM", "SIGHUP")
-            if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
-            and signal.getsignal(number) is not signal.SIG_IGN  # nohup: not to be stopped by it
-        }
+        self._lock()
+        self._remove_leftovers()
         return self
 
-    def _stop(self, signum, frame):
-        for number in self.handlers:
-            signal.signal(number, signal.SIG_DFL)  # a second signal ends the program at once
-        raise Stopped(signum)
+    def _lock(self):
+        """Refuse to run while another process writes the same files.
 
-    def __exit__(self, kind, stopped, traceback):
-        if kind is not Stopped:
-            for number, handler in self.handlers.items():
-                signal.signal(number, handler)
-            return
+        The lock is the operating system's and ends with the process, however that ends; the file
+        that it is on is removed by its holder alone, the last thing before letting go.
+        """
+        import filelock
+
+        path = self.path("run", "lock")
+        self.lock = filelock.FileLock(path.with_name(f".{path.name}"))
+        try:
+            self.lock.acquire(timeout=1)  # a run that ends just now is waited for
+        except filelock.Timeout:
+            raise InputError(
+                f"{self.opt.plots_dir}: another run with these settings is under way in this "
+                "folder; wait for its end or choose another folder with -plots_dir"
+            ) from None
+
+    def _unlock(self):
+        if self.lock.is_locked:
+            with contextlib.suppress(OSError):  # Windows removes no open file; there it stays
+                Path(self.lock.lock_file).unlink()
+            self.lock.release()
+
+    def _remove_leftovers(self):
+        """Remove the half-written files of a run of these settings that was killed."""
+        quantities = [figure.quantity for figure in self.figures]
+        quantities += ["weights", "record", "results", "checkpoint"]
+        prefixes = tuple(
+            utils.temporary_prefix(self.path(quantity, ending))
+            for quantity in quantities
+            for ending in ("pdf", "png", "json", "txt", "npz")
+        )
+        for path in self.opt.plots_dir.iterdir():
+            if path.name.startswith(prefixes):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def __exit__(self, kind, error, traceback):
+        try:
+            if kind is not None:
+                self._keep(stopped=isinstance(error, KeyboardInterrupt))
+            if "standard output" in self.missing:
+                utils.drop_output()
+            if self.missing:
+                reasons = ", ".join(sorted(set(self.missing.values())))
+                notice(f"not written: {', '.join(map(str, self.missing))} ({reasons})")
+        finally:
+            self._unlock()
+        if isinstance(error, KeyboardInterrupt):
+            sys.exit(128 + getattr(error, "signum", signal.SIGINT))
+        if kind is None and self.missing:
+            sys.exit(1)
+
+    def _keep(self, stopped):
+        """Write what a run that was stopped, or failed, has to show, and say how to go on."""
         done, _ = self.snapshot
         del self.history[done:]  # when stopped between an epoch's end and its snapshot
-        if done:
-            self.save_checkpoint()
-            self._write_record("interrupted", {})
+        if self.final:
+            self._write_numbers()
+            if self.drawn:
+                notice("\nstopped when all was written")
+            else:
+                notice(
+                    f"\nstopped while the figures were drawn; all else is in {self.opt.plots_dir}; "
+                    "the same command with -resume draws them"
+                )
+        elif done > self.resumed_at:
+            self._write_numbers()
             self._write_curves()
-            notice(
-                f"\nstopped after epoch {done} of {self.opt.epochs}; what was trained is kept in "
-                f"{self.opt.plots_dir}; the same command with -resume goes on"
-            )
-        else:
+            if self.path("checkpoint", "npz") in self.missing:
+                notice(f"\nstopped after epoch {done} of {self.opt.epochs}")
+            else:
+                notice(
+                    f"\nstopped after epoch {done} of {self.opt.epochs}; what was trained is kept "
+                    f"in {self.opt.plots_dir}; the same command with -resume goes on"
+                )
+        elif stopped and self.opt.resume:
+            notice("\nstopped before another epoch was finished; the checkpoint is as it was")
+        elif stopped:
             notice("\nstopped before the first epoch was finished; nothing is kept")
-        sys.exit(128 + stopped.signum)
 
     # ---- the loop
 
     def say(self, line):
         """Print one of the skeleton's lines, at once."""
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # its file's disk is full; Python tries again with the next line
+            self._miss("standard output", error)
 
     @contextlib.contextmanager
     def clock(self, what):
@@ -413,7 +484,7 @@ class Run:
         self.warn_if_not_finite(figures)
         copy = {name: np.array(value) for name, value in state.items()}
         self.snapshot = (len(self.history), copy)
-        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+        if time.monotonic() >= self.due:
             self.save_checkpoint()
 
     def warn_if_not_finite(self, figures):
@@ -437,23 +508,51 @@ class Run:
         `pictures` are pairs of a quantity and a function that draws its figure, in addition to the
         figures of curves; `final` holds train_acc, val_acc and test_acc, fractions.
         """
-        self.save_checkpoint()
-        self._write_record("finished", final)  # first without the time of plotting: it may fail
-        with utils.replacing(self.path("results", "txt")) as stream:
-            stream.write(
-                f"Final test acc: {final['test_acc']}\nTraining time: {self.duration()}\n".encode()
-            )
+        self.final = final
+        self._write_numbers()  # first without the time of plotting: it may fail or be stopped
         with self.clock("plotting"):
             self._write_curves()
             for quantity, draw in pictures:
                 self.save_figure(quantity, draw())
-        self._write_record("finished", final)
+        self.drawn = True
+        path = self.path("record", "json")
+        with contextlib.suppress(OSError):  # what was written or missed above stays so
+            self._write_record(path)
+            self.missing.pop(path, None)
         if self.opt.show:
             from matplotlib import pyplot
 
+            self._unlock()  # windows may stay open for long
             pyplot.show()
 
     # ---- what it leaves
+
+    def _write(self, quantity, ending, write):
+        """Have `write` write a file, given its path; where it cannot, the run goes on without."""
+        path = self.path(quantity, ending)
+        try:
+            write(path)
+        except (OSError, MemoryError) as error:
+            self._miss(path, error)
+        else:
+            self.missing.pop(path, None)
+
+    def _miss(self, what, error):
+        """Remember what could not be written; say so if the run still has epochs before it."""
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        if not self.missing and len(self.history) < self.opt.epochs:
+            notice(
+                f"warning: {what}: cannot be written ({reason}); training goes on and it is tried "
+                "again"
+            )
+        self.missing[what] = reason
+
+    def _write_numbers(self):
+        """Write the checkpoint, the record and, at the end of a run, the results."""
+        self.save_checkpoint()
+        self._write("record", "json", self._write_record)
+        if self.final:
+            self._write("results", "txt", self._write_results)
 
     def _write_curves(self):
         """Draw every figure of curves in every format asked for."""
@@ -472,15 +571,21 @@ class Run:
     def save_figure(self, quantity, figure):
         """Write a matplotlib figure in every format asked for."""
         for ending in self.opt.plot_format:
-            utils.save_figure(figure, self.path(quantity, ending))
+            self._write(quantity, ending, functools.partial(utils.save_figure, figure))
 
-    def _write_record(self, status, final):
+    def _write_results(self, path):
+        """Write the test accuracy and the time, as the skeleton does."""
+        text = f"Final test acc: {self.final['test_acc']}\nTraining time: {self.duration()}\n"
+        with utils.replacing(path) as stream:
+            stream.write(text.encode())
+
+    def _write_record(self, path):
         """Write everything that is known of the run as JSON; see the README for its fields."""
         accuracies = [row["val_acc"] for row in self.history]
         best = int(np.nanargmax(accuracies))
         record = {
             "script": Path(sys.argv[0]).name,
-            "status": status,
+            "status": "finished" if self.final else "interrupted",
             # Not where it wrote or whether it resumed: a resumed run's record is the same.
             "options": {
                 **{k: v for k, v in vars(self.opt).items() if k not in FREE_OPTIONS},
@@ -497,107 +602,268 @@ class Run:
                 "numpy": np.__version__,
                 "torch": _version("torch"),
             },
+            "threads": self.threads,
             "initial": self.initial,
             "epochs": [{"epoch": i, **row} for i, row in enumerate(self.history, 1)],
-            "final": final,
+            "final": self.final,
             "best": {"val_acc": accuracies[best], "epoch": best + 1},
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
-        with utils.replacing(self.path("record", "json")) as stream:
+        with utils.replacing(path) as stream:
             text = json.dumps(_finite(record), indent=1, allow_nan=False, default=str)
             stream.write(text.encode() + b"\n")
 
     def save_checkpoint(self):
         """Write the state after the last whole epoch to the run's checkpoint."""
+        start = time.monotonic()
+        self._write("checkpoint", "npz", self._write_checkpoint)
+        now = time.monotonic()
+        self.due = now + max(CHECKPOINT_SECONDS, (now - start) / CHECKPOINT_SHARE)
+
+    def _write_checkpoint(self, path):
+        """Write a checkpoint; the one before it is kept beside it under another name."""
         epochs, state = self.snapshot
         meta = {
             "identity": self._identity(),
             "epochs": epochs,
             "initial": self.initial,
-            "history": self.history,
             "seconds": self.seconds,
         }
+        history = [[row[name] for name in self._quantities()] for row in self.history[:epochs]]
+        arrays = {"meta": np.frombuffer(json.dumps(meta).encode(), np.uint8), "history": history}
         buffer = io.BytesIO()
-        np.savez(buffer, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **state)
-        with utils.replacing(self.path("checkpoint", "npz")) as stream:
+        np.savez(buffer, **arrays, **state)
+        before = self.path("checkpoint-before", "npz")
+        if self.whole is None:  # it is another run's, which starts anew here
+            before.unlink(missing_ok=True)
+        with utils.replacing(path) as stream:
             stream.write(buffer.getbuffer())
-        self.saved_at = time.monotonic()
+            if self.whole == path:
+                stream.flush()
+                os.fsync(stream.fileno())
+                # Killed from here on, the run has the one before until the new one has its name.
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(path, before)
+        self.whole = path
+
+    def _quantities(self):
+        """The names of an epoch's figures."""
+        return [key for figure in self.figures for key in figure.curves.values()]
 
     def _identity(self):
-        """What a checkpoint must agree in to be this run's: options but the epochs, data, history."""
+        """What a checkpoint must agree in to be this run's: options but the epochs, data, figures."""
         options = {
             name: value
             for name, value in vars(self.opt).items()
             if name not in FREE_OPTIONS | {"epochs"}
         }
-        quantities = [key for figure in self.figures for key in figure.curves.values()]
-        return {**options, "data": self.data.sha256, "quantities": quantities}
+        return {**options, "data": self.data.sha256, "quantities": self._quantities()}
 
     def load_checkpoint(self, restore):
         """Take up the run where its checkpoint left it; returns `restore` of the state saved there.
 
         Of the checkpoints in the plots folder with this run's options and data, the one with the
         most epochs, at most those asked for: it may come from a run that was to train for fewer.
-        InputError where there is none.
+        One that is damaged, or whose state `restore` refuses, is left aside for the next. InputError
+        where there is none.
         """
         identity = json.loads(json.dumps(self._identity()))
-        best, meta, further = None, {"epochs": -1}, 0
+        ours, others, further = [], [], 0
         for path in sorted(self.opt.plots_dir.glob("*checkpoint*.npz")):
             try:
-                other = read_checkpoint(path, "meta")
+                meta = read_checkpoint(path, "meta")
             except InputError as error:
                 notice(f"note: {error}; left aside")
                 continue
-            if other["identity"] != identity:
+            if meta["identity"] != identity:
+                others.append((path, meta["identity"]))
+            elif meta["epochs"] > self.opt.epochs:
+                further = max(further, meta["epochs"])
+            else:
+                ours.append((meta["epochs"], "checkpoint-before" not in path.name, path))
+        for *_, path in sorted(ours, reverse=True):
+            try:
+                restored = self._take_up(path, restore)
+            except InputError as error:
+                notice(f"note: {error}; left aside")
                 continue
-            if other["epochs"] > self.opt.epochs:
-                further = max(further, other["epochs"])
-            elif other["epochs"] > meta["epochs"]:
-                best, meta = path, other
-        if best is None and further:
+            notice(f"going on after epoch {len(self.history)} of {self.opt.epochs}")
+            return restored
+        if further:
             raise InputError(
                 f"{self.opt.plots_dir}: the checkpoint of this run is at epoch {further} already; "
                 "ask for more -epochs, or start it without -resume"
             )
-        if best is None:
-            raise InputError(
-                f"{self.opt.plots_dir}: no checkpoint of a run with these options and this data; "
-                "start it without -resume"
-            )
-        state = read_checkpoint(best, "state")
+        raise InputError(
+            f"{self.opt.plots_dir}: no checkpoint of this run{_nearest(others, identity)}; start it "
+            "without -resume"
+        )
+
+    def _take_up(self, path, restore):
+        """Set the run to where a checkpoint left it. InputError where the state there is damaged."""
+        meta, state = read_checkpoint(path, "meta"), read_checkpoint(path, "state")
+        quantities = self._quantities()
+        history = state.pop("history", np.empty(0))
+        try:
+            if history.shape != (meta["epochs"], len(quantities)) or history.dtype != np.float64:
+                raise ValueError("the history does not fit")
+            restored = restore(state)
+        except (LookupError, ValueError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{path.name}: damaged or not a checkpoint ({reason})") from error
         self.initial = meta["initial"]
-        self.history = meta["history"]
+        self.history = [dict(zip(quantities, row, strict=True)) for row in history.tolist()]
         self.seconds = meta["seconds"]
         self.snapshot = (meta["epochs"], state)
-        try:
-            restored = restore(state)
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise InputError(
-                f"{best}: the checkpoint is damaged ({' '.join(str(error).split())[:200]}); "
-                "start the run without -resume"
-            ) from error
-        notice(f"going on after epoch {len(self.history)} of {self.opt.epochs}")
+        self.resumed_at = meta["epochs"]
+        self.whole = path
         return restored
+
+
+def _nearest(others, identity):
+    """In words, which options the checkpoint has otherwise that is nearest to a run's identity.
+
+    others : pairs of a path and an identity; those of another script or model do not count.
+    """
+    alike = [
+        ([name for name in identity if other[name] != identity[name]], path, other)
+        for path, other in others
+        if other.keys() == identity.keys() and other["model"] == identity["model"]
+    ]
+    if not alike:
+        return ""
+    names, path, other = min(alike, key=lambda entry: len(entry[0]))
+    words = []
+    for name in names:
+        theirs, ours = (json.dumps(each[name])[:60] for each in (other, identity))
+        if name == "data":
+            words.append(f"other data (SHA-256 {theirs[1:9]}, not {ours[1:9]})")
+        else:
+            words.append(f"-{name} {theirs} in place of {ours}")
+    return f"; the nearest, {path.name}, has {', '.join(words)}"
 
 
 def read_checkpoint(path, part):
     """The "meta" data (a dict) or the "state" (a dict of arrays) of a checkpoint.
 
-    Nothing in it is executed: it is an npz of plain arrays, the meta data as JSON in one of them.
-    InputError where it is damaged or not a checkpoint.
+    Nothing in it is executed: it is an npz of plain arrays of numbers, the meta data as JSON in one
+    of them; and no more memory is taken than the file has bytes, the meta data's apart. InputError
+    where it is damaged or not a checkpoint.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        if not path.is_file():
+            raise ValueError("not a regular file")
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it claims to hold more bytes than it has")
             if part == "state":
-                return {name: arrays[name] for name in arrays.files if name != "meta"}
-            meta = json.loads(arrays["meta"].tobytes())
-            wanted = {"identity", "epochs", "initial", "history", "seconds"}
-            if not isinstance(meta, dict) or not wanted <= meta.keys():
-                raise ValueError("no checkpoint of this program")
-            return meta
+                names = {name.removesuffix(".npy") for name in archive.namelist()} - {"meta"}
+                state = {name: utils.read_member(archive, name) for name in names}
+                if any(array.dtype.kind not in "biuf" for array in state.values()):
+                    raise ValueError("it holds something else than numbers")
+                return state
+            if archive.getinfo("meta.npy").file_size > MAX_META:
+                raise ValueError("its meta data are too large")
+            meta = json.loads(utils.read_member(archive, "meta").tobytes())
+        if not _is_meta(meta):
+            raise ValueError("no checkpoint of this program")
+        return meta
     except Exception as error:  # a damaged file makes the parsers raise whatever comes up
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path.name}: damaged or not a checkpoint ({reason})") from error
+
+
+def _is_meta(meta):
+    """Is a parsed JSON value the meta data of a checkpoint?"""
+    return (
+        isinstance(meta, dict)
+        and all(isinstance(meta.get(name), dict) for name in ("identity", "initial", "seconds"))
+        and all(
+            isinstance(item, str | int | float | None)
+            for value in meta["identity"].values()
+            for item in (value if isinstance(value, list) else [value])
+        )
+        and type(meta.get("epochs")) is int
+        and meta["epochs"] >= 1
+        and all(map(_is_number, [*meta["initial"].values(), *meta["seconds"].values()]))
+        and meta["seconds"].keys() == {"training", "evaluation", "plotting"}
+        and None not in meta["seconds"].values()
+    )
+
+
+def read_record(path):
+    """The record of a run, as `Run` writes it: a dict, of which nothing is taken on trust.
+
+    It has script and status ("finished" or "interrupted"), both str; options, a dict of plain
+    values, "model" among them; data, a dict with name, sha256 and standin; versions; initial, final
+    (of an interrupted run {}), best and seconds, dicts of numbers; and epochs, a list that is not
+    empty, of dicts of numbers, "epoch" counting from 1. A number that was not finite is None.
+
+    Raises InputError where the file is missing, cannot be read or is not a whole record.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such record of a run")
+        with open(path, "rb") as stream:
+            text = stream.read(MAX_RECORD + 1)
+        if len(text) > MAX_RECORD:
+            raise InputError(f"{path}: is larger than {MAX_RECORD} bytes, too large for a record")
+        record = json.loads(text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:  # half-written, no text, nested too deep
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: damaged or not a record ({reason})") from error
+    mistake = _mistake_in_record(record)
+    if mistake:
+        raise InputError(f"{path}: not a record of this program ({mistake})")
+    return record
+
+
+def _mistake_in_record(record):
+    """What keeps a parsed JSON value from being a record, in words; None where it is one."""
+    if not isinstance(record, dict):
+        return "not an object"
+    kinds = {"script": str, "status": str, "epochs": list}
+    kinds |= dict.fromkeys(
+        ("options", "data", "versions", "initial", "final", "best", "seconds"), dict
+    )
+    for name, kind in kinds.items():
+        if not isinstance(record.get(name), kind):
+            return f"no proper {name}"
+    options, data, epochs = record["options"], record["data"], record["epochs"]
+    if record["status"] not in ("finished", "interrupted"):
+        return "status is neither finished nor interrupted"
+    if any(isinstance(value, dict | list) for value in options.values()):
+        return "an option is no plain value"
+    if not isinstance(options.get("model"), str):
+        return "no model"
+    if not isinstance(data.get("name"), str) or not isinstance(data.get("standin"), bool):
+        return "no proper name of the data"
+    if not re.fullmatch("[0-9a-f]{64}", str(data.get("sha256"))):
+        return "no SHA-256 of the data"
+    rows = [record[name] for name in ("initial", "final", "best", "seconds")] + epochs
+    if not all(isinstance(row, dict) and all(map(_is_number, row.values())) for row in rows):
+        return "something else where numbers belong"
+    if not epochs or [row.get("epoch") for row in epochs] != list(range(1, len(epochs) + 1)):
+        return "its epochs do not count from 1"
+    if any(row.keys() != epochs[0].keys() for row in epochs) or "val_acc" not in epochs[0]:
+        return "its epochs do not have the same figures"
+    if not {"training", "evaluation", "plotting"} <= record["seconds"].keys():
+        return "no proper seconds"
+    if not {"val_acc", "epoch"} <= record["best"].keys():
+        return "no best epoch"
+    if record["status"] == "finished" and "test_acc" not in record["final"]:
+        return "finished without a test accuracy"
+    return None
+
+
+def _is_number(value):
+    """Is it a finite number, or the None that stands for another?"""
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        return False
+    return value is None or abs(value) <= sys.float_info.max
 
 
 def _version(package):

@@ -8,9 +8,11 @@ at a time. Neither torch nor matplotlib is imported before something needs it.
 
 import argparse
 import contextlib
+import hashlib
 import math
 import os
 import random
+import signal
 import sys
 import tempfile
 import textwrap
@@ -44,17 +46,60 @@ class Parser(argparse.ArgumentParser):
 
 def notice(message):
     """Print `message` on standard error: standard output is for the results alone."""
-    print(message, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a log on a full disk, a terminal that was closed
+        print(message, file=sys.stderr, flush=True)
+
+
+class Stopped(KeyboardInterrupt):
+    """The program was asked to stop: by Ctrl-C, SIGTERM or the closing of its terminal."""
+
+    def __init__(self, signum):
+        super().__init__(signum)
+        self.signum = signum
+
+
+@contextlib.contextmanager
+def stoppable():
+    """Have the signals that ask for a stop raise `Stopped`; a second one ends the program at once.
+
+    A signal that is ignored, as nohup asks, stays ignored.
+    """
+
+    def stop(signum, frame):
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
+        raise Stopped(signum)
+
+    before = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.getsignal(number)
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is stop:  # else stopping is under way: not held up again
+                signal.signal(number, handler)
+
+
+def drop_output():
+    """Turn standard output to nowhere, so that what it could not take is not tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_script(main):
-    """Run a script's main(): bad input is one line and exit status 2, Ctrl-C exit status 130."""
+    """Run a script's main(): bad input is one line and exit status 2; a stop is one line and 130
+    for Ctrl-C, 143 for SIGTERM, 129 for a terminal that was closed.
+    """
     if sys.stderr is None:  # closed by whoever started us; print() would turn to standard output
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
-        main()
+        with stoppable():
+            main()
     except BrokenPipeError:  # the reader of standard output, `head` say, has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         sys.exit(1)
     except (InputError, OSError) as error:
         notice(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}")
@@ -62,9 +107,9 @@ def run_script(main):
     except MemoryError as error:
         notice(f"{Path(sys.argv[0]).name}: not enough memory ({error}); ask for smaller sizes")
         sys.exit(2)
-    except KeyboardInterrupt:
-        notice("stopped before training; nothing is kept")
-        sys.exit(130)
+    except Stopped as stopped:
+        notice("stopped; there was nothing to keep")
+        sys.exit(128 + stopped.signum)
 
 
 def configure_seed(seed):
@@ -76,6 +121,8 @@ def configure_seed(seed):
         import torch
 
         torch.manual_seed(seed)
+        # Intel's library, where torch has it, then sums in the same order on any number of threads.
+        os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
 
@@ -112,13 +159,16 @@ def read_npz(path):
         )
     if not os.path.isfile(path):
         raise InputError(f"{path}: is not a regular file; -data_path takes an .npz file")
+    arrays = {f"{split}_{part}": None for split in SPLITS for part in ("images", "labels")}
     try:
         with zipfile.ZipFile(path) as archive:
-            arrays = {
-                key: _read_member(archive, key, path)
-                for split in SPLITS
-                for key in (f"{split}_images", f"{split}_labels")
-            }
+            for key in arrays:
+                if f"{key}.npy" not in archive.namelist():
+                    raise InputError(
+                        f"{path}: lacks the array '{key}'; an image data set has images and labels "
+                        "for train, val and test"
+                    )
+                arrays[key] = read_member(archive, key)
     except InputError:
         raise
     except Exception as error:
@@ -131,19 +181,17 @@ def read_npz(path):
     return _checked(arrays, path)
 
 
-def _read_member(archive, key, path):
-    """The array `key` of an open npz archive, its header checked before memory is taken."""
-    try:
-        member = archive.getinfo(f"{key}.npy")
-    except KeyError:
-        raise InputError(
-            f"{path}: lacks the array '{key}'; an image data set has images and labels for "
-            "train, val and test"
-        ) from None
-    if member.file_size > MAX_EXPANSION * path.stat().st_size + EXPANSION_ALLOWANCE:
-        raise InputError(
-            f"{path}: '{key}' claims {member.file_size} bytes, which a file of "
-            f"{path.stat().st_size} bytes cannot hold; fetch it again"
+def read_member(archive, key):
+    """The array `key` of an open npz archive, its header checked before memory is taken.
+
+    Raises ValueError where the header claims what the file cannot hold or does not match the data,
+    and for pickled objects, which are never loaded; on damage whatever zipfile and NumPy raise.
+    """
+    member = archive.getinfo(f"{key}.npy")
+    size = os.fstat(archive.fp.fileno()).st_size
+    if member.file_size > MAX_EXPANSION * size + EXPANSION_ALLOWANCE:
+        raise ValueError(
+            f"'{key}' claims {member.file_size} bytes, which a file of {size} bytes cannot hold"
         )
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
@@ -155,11 +203,11 @@ def _read_member(archive, key, path):
             raise ValueError(f"'{key}' is of npy version {version}")
         shape, fortran_order, dtype = header
         if dtype.hasobject:
-            raise InputError(f"{path}: '{key}' holds pickled objects, which are never loaded")
+            raise ValueError(f"'{key}' holds pickled objects, which are never loaded")
         n_bytes = math.prod(shape) * dtype.itemsize
         there = member.file_size - stream.tell()
         if min(shape, default=0) < 0 or dtype.itemsize == 0 or n_bytes != there:
-            raise InputError(f"{path}: the header of '{key}' does not match its data")
+            raise ValueError(f"the header of '{key}' does not match its data")
         array = np.empty(math.prod(shape), dtype)
         rest = memoryview(array).cast("B") if n_bytes else b""
         while rest:
@@ -358,7 +406,7 @@ def replacing(path):
     once it is complete and on disk. Raises OSError where the folder cannot be written.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
@@ -370,6 +418,15 @@ def replacing(path):
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def temporary_prefix(path):
+    """How the names of the temporary files begin that `replacing` makes for `path`, and no other's.
+
+    A process that is killed may leave one behind.
+    """
+    name = Path(path).name
+    return f".{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
 
 
 def _umask():

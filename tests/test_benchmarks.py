@@ -84,3 +84,13 @@ def test_line_through_points_on_a_line(monkeypatch):
     growth = load_script("benchmarks/growth.py")
     sizes = np.array([1.0, 2.0, 5.0])
     np.testing.assert_allclose(growth.straight_line(sizes, 3 + 0.5 * sizes), [3, 0.5, 1])
+
+
+def test_checkpoints_prints_every_model(tiny_npz):
+    done = run_script("benchmarks/checkpoints.py", "-data_path", tiny_npz, "-epochs", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    header, _, *rows = map(cells, done.stdout.splitlines())
+    assert len(rows) == 7 and all(len(row) == len(header) == 5 for row in rows)
+    for _, size, writing, share, holding in rows:
+        assert float(size) >= 0 and float(writing) > 0 and float(holding) >= 0
+        assert abs(float(share.rstrip("%")) - 100 * float(writing) / 30) < 0.001

@@ -29,7 +29,7 @@ def test_a_figure_that_fails_leaves_the_record(q1, run_main, monkeypatch, tmp_pa
     outcome = run_main(
         q1, "mlp", "-epochs", 2, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"
     )
-    assert outcome.status == 2
+    assert outcome.status == 1
     assert len(outcome.err_lines) == 1
     assert "No space left" in outcome.err
     record = record_of(tmp_path / "plots")
