@@ -360,7 +360,7 @@ def main():
         raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 
-    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES, threads=torch.get_num_threads())
+    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES)
     products = torch.autocast(
         torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
     )

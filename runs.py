@@ -310,16 +310,14 @@ class Run:
     name : file name with `{}` where the quantity's word goes, without an ending.
     title : model and settings, for the figures.
     figures : list of `Figure`.
-    threads : of the products in training, on whose number the last digits may depend.
     """
 
-    def __init__(self, opt, data, name, title, figures, threads=1):
+    def __init__(self, opt, data, name, title, figures):
         self.opt = opt
         self.data = data
         self.name = name
         self.title = f"{title}\n{data.title}"
         self.figures = figures
-        self.threads = threads
         self.initial = {}
         self.final = {}
         self.history = []  # one dict of figures an epoch
@@ -602,7 +600,6 @@ class Run:
                 "numpy": np.__version__,
                 "torch": _version("torch"),
             },
-            "threads": self.threads,
             "initial": self.initial,
             "epochs": [{"epoch": i, **row} for i, row in enumerate(self.history, 1)],
             "final": self.final,

@@ -121,8 +121,6 @@ def configure_seed(seed):
         import torch
 
         torch.manual_seed(seed)
-        # Intel's library, where torch has it, then sums in the same order on any number of threads.
-        os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
 
