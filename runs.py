@@ -40,6 +40,9 @@ DEFAULT_DATA = utils.ROOT / "data" / "intel_landscapes.npz"
 STANDIN = utils.ROOT / "data" / "synthetic.npz"
 PLOTS = utils.ROOT / "plots"
 MAX_NAME = 200  # bytes of a file's name; file systems take 255
+MAX_RECORD = (
+    16 * 2**20
+)  # bytes of a record that is read, some 80,000 epochs; parsed it takes tenfold
 CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
 
 # Options that are in no file's name and free on resuming: they do not change a run's numbers, or,
@@ -598,6 +601,81 @@ def read_checkpoint(path, part):
     except Exception as error:  # a damaged file makes the parsers raise whatever comes up
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path.name}: damaged or not a checkpoint ({reason})") from error
+
+
+def read_record(path):
+    """The record of a run, as `Run` writes it: a dict, of which nothing is taken on trust.
+
+    It has script and status ("finished" or "interrupted"), both str; options, a dict of plain
+    values, "model" among them; data, a dict with name, sha256 and standin; versions; initial, final
+    (of an interrupted run {}), best and seconds, dicts of numbers; and epochs, a list that is not
+    empty, of dicts of numbers, "epoch" counting from 1. A number that was not finite is None.
+
+    Raises InputError where the file is missing, cannot be read or is not a whole record.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such record of a run")
+        with open(path, "rb") as stream:
+            text = stream.read(MAX_RECORD + 1)
+        if len(text) > MAX_RECORD:
+            raise InputError(f"{path}: is larger than {MAX_RECORD} bytes, too large for a record")
+        record = json.loads(text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:  # half-written, no text, nested too deep
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: damaged or not a record ({reason})") from error
+    mistake = _mistake_in_record(record)
+    if mistake:
+        raise InputError(f"{path}: not a record of this program ({mistake})")
+    return record
+
+
+def _mistake_in_record(record):
+    """What keeps a parsed JSON value from being a record, in words; None where it is one."""
+    if not isinstance(record, dict):
+        return "not an object"
+    kinds = {"script": str, "status": str, "epochs": list}
+    kinds |= dict.fromkeys(
+        ("options", "data", "versions", "initial", "final", "best", "seconds"), dict
+    )
+    for name, kind in kinds.items():
+        if not isinstance(record.get(name), kind):
+            return f"no proper {name}"
+    options, data, epochs = record["options"], record["data"], record["epochs"]
+    if record["status"] not in ("finished", "interrupted"):
+        return "status is neither finished nor interrupted"
+    if any(isinstance(value, dict | list) for value in options.values()):
+        return "an option is no plain value"
+    if not isinstance(options.get("model"), str):
+        return "no model"
+    if not isinstance(data.get("name"), str) or not isinstance(data.get("standin"), bool):
+        return "no proper name of the data"
+    if not re.fullmatch("[0-9a-f]{64}", str(data.get("sha256"))):
+        return "no SHA-256 of the data"
+    rows = [record[name] for name in ("initial", "final", "best", "seconds")] + epochs
+    if not all(isinstance(row, dict) and all(map(_is_number, row.values())) for row in rows):
+        return "something else where numbers belong"
+    if not epochs or [row.get("epoch") for row in epochs] != list(range(1, len(epochs) + 1)):
+        return "its epochs do not count from 1"
+    if any(row.keys() != epochs[0].keys() for row in epochs) or "val_acc" not in epochs[0]:
+        return "its epochs do not have the same figures"
+    if not {"training", "evaluation", "plotting"} <= record["seconds"].keys():
+        return "no proper seconds"
+    if not {"val_acc", "epoch"} <= record["best"].keys():
+        return "no best epoch"
+    if record["status"] == "finished" and "test_acc" not in record["final"]:
+        return "finished without a test accuracy"
+    return None
+
+
+def _is_number(value):
+    """Is it a finite number, or the None that stands for another?"""
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        return False
+    return value is None or abs(value) <= sys.float_info.max
 
 
 def _version(package):

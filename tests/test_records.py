@@ -1,0 +1,144 @@
+"""runs.read_record: a run's record read back, and everything else refused in one line."""
+
+import json
+import re
+
+import pytest
+from conftest import record_of
+
+import runs
+from utils import InputError
+
+
+@pytest.fixture
+def record_path(q1, run_main, blank_figures, tmp_path, tiny_npz):
+    """The record of a run of three epochs."""
+    arguments = ["-epochs", 3, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    assert run_main(q1, "logistic_regression", *arguments).status == 0
+    (path,) = (tmp_path / "plots").glob("*record.json")
+    return path
+
+
+def complaint(path):
+    """The message with which a record is refused: a single line that names the file."""
+    with pytest.raises(InputError) as caught:
+        runs.read_record(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message and len(message) < 400 + len(str(path))
+    return message
+
+
+def test_a_record_is_read_as_it_was_written(record_path):
+    assert runs.read_record(record_path) == record_of(record_path.parent)
+    assert runs.read_record(str(record_path)) == record_of(record_path.parent)
+
+
+@pytest.mark.parametrize("model", ["perceptron", "mlp"])
+def test_the_other_models_records(q1, run_main, blank_figures, tmp_path, tiny_npz, model):
+    arguments = ["-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    assert run_main(q1, model, *arguments).status == 0
+    (path,) = (tmp_path / "plots").glob("*record.json")
+    assert runs.read_record(path)["options"]["model"] == model
+
+
+def test_a_diverged_run_has_a_record_too(q1, run_main, blank_figures, tmp_path, tiny_npz):
+    arguments = ["-epochs", 2, "-learning_rate", 1e30, "-data_path", tiny_npz]
+    assert run_main(q1, "mlp", *arguments, "-plots_dir", tmp_path / "plots").status == 0
+    (path,) = (tmp_path / "plots").glob("*record.json")
+    assert runs.read_record(path)["epochs"][-1]["loss"] is None
+
+
+def changed(**values):
+    def change(record):
+        record.update(values)
+
+    return change
+
+
+def without(*names):
+    def change(record):
+        for name in names[:-1]:
+            record = record[name]
+        del record[names[-1]]
+
+    return change
+
+
+def put(value, *names):
+    def change(record):
+        for name in names[:-1]:
+            record = record[name]
+        record[names[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        *((without(name), name) for name in ("script", "status", "options", "data", "versions")),
+        *((without(name), name) for name in ("initial", "epochs", "final", "best", "seconds")),
+        (changed(script=3), "script"),
+        (changed(status="running"), "status"),
+        (changed(epochs=[]), "epochs"),
+        (changed(epochs={"1": {}}), "epochs"),
+        (changed(options=["mlp"]), "options"),
+        (without("options", "model"), "model"),
+        (put({"deep": []}, "options", "learning_rate"), "option"),
+        (without("data", "sha256"), "SHA-256"),
+        (put("../../x", "data", "sha256"), "SHA-256"),
+        (put(3, "data", "name"), "name"),
+        (without("epochs", 1), "epochs"),
+        (without("epochs", 1, "val_acc"), "figures"),
+        (put("0.5", "epochs", 1, "val_acc"), "numbers"),
+        (put(True, "epochs", 1, "val_acc"), "numbers"),
+        (put([0.5], "final", "test_acc"), "numbers"),
+        (without("final", "test_acc"), "test accuracy"),
+        (without("seconds", "training"), "seconds"),
+        (without("best", "epoch"), "best"),
+    ],
+)
+def test_what_is_no_record_is_refused(record_path, change, word):
+    record = json.loads(record_path.read_text())
+    change(record)
+    record_path.write_text(json.dumps(record))
+    assert word in complaint(record_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"[1, 2]",
+        b"{}",
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b"9" * 100_000,
+        b"\xff\xfe{}",
+        b'{"script": "x"',
+    ],
+    ids=lambda text: str(text)[:30],
+)
+def test_what_is_no_json_object_is_refused(tmp_path, text):
+    path = tmp_path / "x-record.json"
+    path.write_bytes(text)
+    complaint(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1" * 400, "1" * 5000])
+def test_numbers_that_are_none_are_refused(record_path, number):
+    text, changes = re.subn('(?<="test_acc": )[^,}]*', number, record_path.read_text())
+    assert changes == 1
+    record_path.write_text(text)
+    assert "numbers" in complaint(record_path) or len(number) > 4300  # Python's own limit for int
+
+
+def test_missing_folders_and_enormous_records(tmp_path):
+    assert "no such" in complaint(tmp_path / "none.json")
+    assert "no such" in complaint(tmp_path)
+    path = tmp_path / "large.json"
+    with open(path, "wb") as stream:
+        stream.truncate(10**12)  # a hole: it takes no room on the disk
+    assert "too large" in complaint(path)
