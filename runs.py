@@ -16,6 +16,7 @@ A run can be stopped at any moment. The epoch under way is dropped; what was fin
 """
 
 import argparse
+import ast
 import contextlib
 import hashlib
 import importlib.metadata
@@ -48,6 +49,10 @@ CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is lit
 # Options that are in no file's name and free on resuming: they do not change a run's numbers, or,
 # as data_path, are there as the data file's digest.
 FREE_OPTIONS = {"data_path", "plots_dir", "plot_format", "show", "resume"}
+# Options that take exactly one value which could be any word.
+ONE_VALUE = ("-data_path", "-plots_dir", "-device")
+# The modules beside a script on which a run's numbers depend.
+CODE = ("utils.py", "runs.py")
 # How an option is called in a file's name, where the skeleton has a shorter word for it.
 SHORT = {
     "batch_size": "batch",
@@ -119,7 +124,9 @@ def add_shared_options(parser):
         help="subtract each feature's training mean and divide by its deviation [all] "
         "(default: pixels / 256 as they are)",
     )
-    parser.add_argument("-seed", type=seed, default=42, help="[all] (default: %(default)s)")
+    parser.add_argument(
+        "-seed", type=seed, nargs="+", default=42, help="[all] (default: %(default)s)"
+    )
     parser.add_argument(
         "-plots_dir",
         type=Path,
@@ -166,6 +173,43 @@ def settings(opt, parser, leave_out=()):
         word = SHORT.get(name, name)
         words.append(f"-{word}" if value is True else f"-{word}-{value}")
     return "".join(words)
+
+
+def file_path(folder, name, data, quantity, ending):
+    """The file of a run, or of a sweep, for one quantity: plots/Q1-mlp-accs.pdf.
+
+    `name` has `{data}` where the data set's tag goes and `{quantity}` where the quantity's word does.
+    A digest stands for the end of a name too long.
+    """
+    name = name.format(data=data.tag, quantity=quantity)
+    if len(name) > MAX_NAME:
+        name = f"{name[:MAX_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return Path(folder) / f"{name}.{ending}"
+
+
+def recorded_options(opt):
+    """The options that bear on a run's numbers, but for the data, which a record describes."""
+    return {name: value for name, value in vars(opt).items() if name not in FREE_OPTIONS}
+
+
+def code_version(script):
+    """A digest of the program that a script's runs are made with: `script`, a file's name, and CODE.
+
+    Taken over the syntax trees without docstrings, so that only what Python executes counts.
+    """
+    digest = hashlib.sha256()
+    for name in (script, *CODE):
+        path = utils.ROOT / name
+        if not path.is_file():  # a run started by another program than the two scripts
+            continue
+        tree = ast.parse(path.read_bytes())
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
+                node, clean=False
+            ):
+                del node.body[0]
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
 
 
 # --------------------------------------------------------------------------------------------
@@ -291,6 +335,10 @@ class Watched:
         return block
 
 
+class NoCheckpoint(InputError):
+    """There is nothing that the run could go on from."""
+
+
 class Stopped(BaseException):
     """The run was asked to stop, by Ctrl-C, SIGTERM or its terminal's closing."""
 
@@ -305,7 +353,7 @@ class Run:
     ----------
     opt : the resolved options, of argparse.
     data : `Data`.
-    name : file name with `{}` where the quantity's word goes, without an ending.
+    name : the name of its files, for `file_path`.
     title : model and settings, for the figures.
     figures : list of `Figure`.
     """
@@ -316,6 +364,8 @@ class Run:
         self.name = name
         self.title = f"{title}\n{data.title}"
         self.figures = figures
+        self.script = Path(sys.argv[0]).name
+        self.code = code_version(self.script)  # now: the files may change while it trains
         self.initial = {}
         self.history = []  # one dict of figures an epoch
         self.seconds = {"training": 0.0, "evaluation": 0.0, "plotting": 0.0}
@@ -324,18 +374,15 @@ class Run:
         self.warned = False
 
     def path(self, quantity, ending):
-        """Where the file for `quantity` goes; a digest stands for the end of a name too long."""
-        name = self.name.format(quantity)
-        if len(name) > MAX_NAME:
-            name = f"{name[:MAX_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-        return self.opt.plots_dir / f"{name}.{ending}"
+        """Where the file for `quantity` goes."""
+        return file_path(self.opt.plots_dir, self.name, self.data, quantity, ending)
 
     # ---- starting and stopping
 
     def __enter__(self):
         """Refuse a plots folder that cannot be written; from here on be ready to be stopped."""
         if self.opt.resume and not self.opt.plots_dir.is_dir():
-            raise InputError(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
+            raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         try:
             self.opt.plots_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.opt.plots_dir):
@@ -451,10 +498,6 @@ class Run:
             for quantity, draw in pictures:
                 self.save_figure(quantity, draw())
         self._write_record("finished", final)
-        if self.opt.show:
-            from matplotlib import pyplot
-
-            pyplot.show()
 
     # ---- what it leaves
 
@@ -482,11 +525,12 @@ class Run:
         accuracies = [row["val_acc"] for row in self.history]
         best = int(np.nanargmax(accuracies))
         record = {
-            "script": Path(sys.argv[0]).name,
+            "script": self.script,
+            "code": self.code,
             "status": status,
             # Not where it wrote or whether it resumed: a resumed run's record is the same.
             "options": {
-                **{k: v for k, v in vars(self.opt).items() if k not in FREE_OPTIONS},
+                **recorded_options(self.opt),
                 "data_path": self.data.path,
             },
             "data": {
@@ -515,6 +559,7 @@ class Run:
         epochs, state = self.snapshot
         meta = {
             "identity": self._identity(),
+            "code": self.code,
             "epochs": epochs,
             "initial": self.initial,
             "history": self.history,
@@ -558,12 +603,12 @@ class Run:
             elif other["epochs"] > meta["epochs"]:
                 best, meta = path, other
         if best is None and further:
-            raise InputError(
+            raise NoCheckpoint(
                 f"{self.opt.plots_dir}: the checkpoint of this run is at epoch {further} already; "
                 "ask for more -epochs, or start it without -resume"
             )
         if best is None:
-            raise InputError(
+            raise NoCheckpoint(
                 f"{self.opt.plots_dir}: no checkpoint of a run with these options and this data; "
                 "start it without -resume"
             )
