@@ -117,11 +117,12 @@ def remarks(edition, data, counts, quick):
     )
     if not data.standin:
         published = " / ".join(f"{count:,}" for count in edition.examples.values())
-        own = "in the place of" if data.default else "not in the place of"
+        own = data.path.resolve() == (utils.ROOT / edition.data).resolve()
         sentences.append(
-            f"The published numbers are of the course's own split, {published}. This file lies "
-            f"{own} the course's; where its split or its resizing differ, a correct program lands "
-            "near the published numbers and not on them."
+            f"The published numbers are of the course's own split, {published}. This file "
+            f"{'lies in the place of' if own else 'is another than'} {edition.data}. Where its split "
+            "or its resizing differs from the course's, a correct program lands near the published "
+            "numbers and not on them."
         )
     return sentences
 
@@ -137,7 +138,9 @@ def fraction(value):
 
 
 def in_words(seconds):
-    """Seconds as '12 s', '2 min 26 s' or '1 h 5 min'."""
+    """Seconds as '0.4 s', '12 s', '2 min 26 s' or '1 h 5 min'."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -281,8 +284,17 @@ class Entry:
         accuracies = [row["val_acc"] for row in self.record["epochs"]][-LAST:]
         return min(accuracies), max(accuracies), sum(accuracies) / len(accuracies)
 
-    def explanation(self):
-        """Measurements that bear on why the run lies outside its band, as sentences."""
+    def offset(self, split):
+        """How far an accuracy lies from the middle of its band; None without one or the other."""
+        if split not in self.ours or split not in self.experiment.band:
+            return None
+        return self.ours[split] - float(sum(self.experiment.band[split])) / 2
+
+    def explanation(self, entries):
+        """Measurements that bear on why the run lies outside its band, as sentences.
+
+        entries : those of the whole edition, whose runs were measured on the same images.
+        """
         if self.record is None or self.why:
             return []
         sentences = []
@@ -303,6 +315,16 @@ class Entry:
                 f"{fraction(errors[0])}, the published one of {fraction(errors[1])}: the distance is "
                 f"{distance:.1f} standard errors of a difference, which a random split {likely}."
             )
+            offsets = [entry.offset(split) for entry in entries if entry is not self]
+            offsets = [offset for offset in offsets if offset is not None]
+            if offsets:
+                mean = sum(offsets) / len(offsets)
+                sentences.append(
+                    f"On the same images the edition's {len(offsets)} other runs with such a band lie "
+                    f"{fraction(abs(mean))} {'above' if mean > 0 else 'below'} the middles of theirs on "
+                    f"average, this one {fraction(abs(self.offset(split)))} "
+                    f"{'above' if self.offset(split) > 0 else 'below'}."
+                )
         if sentences and len(self.record["epochs"]) > 1:
             low, high, _ = self.swing()
             for split in self.outside():
@@ -446,7 +468,7 @@ def comparison(labels, records, timed):
             ]
         )
         sentences.append(
-            f"An epoch took {paces}, on one thread. The whole run took {in_words(seconds[slow])} with "
+            f"An epoch took {paces}. The whole run took {in_words(seconds[slow])} with "
             f"{labels[slow]} and {in_words(seconds[fast])} with {labels[fast]}: a ratio of "
             f"{seconds[slow] / seconds[fast]:.2f}."
         )
