@@ -453,11 +453,11 @@ def comparison(labels, records, timed):
             row["epoch"] for row in records[best]["epochs"] if row["val_acc"] >= finals[i]
         )
         n = len(records[i]["epochs"])
-        saved = f": {n - reached} epochs saved" if reached < n else ""
-        sentences.append(
-            f"With {labels[best]} epoch {reached} reaches the validation accuracy that {labels[i]} "
-            f"ends with after {n}{saved}."
-        )
+        if reached < n:
+            sentences.append(
+                f"With {labels[best]} epoch {reached} reaches the validation accuracy that "
+                f"{labels[i]} ends with after {n}: {n - reached} epochs saved."
+            )
     seconds = [sweeps.seconds_of(record) for record in records]
     slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))
     if seconds[fast] > 0 and (timed or seconds[slow] > 1.2 * seconds[fast]):
