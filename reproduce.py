@@ -146,6 +146,7 @@ class Planned:
     command : the words of its command line as the report shows them.
     words : those that it is started with, relative to the repository.
     opt, name : as the script resolves them; see `sweeps.Sweep`.
+    code : the version of the code that it is run with.
     quantities : its figures'.
     """
 
@@ -154,6 +155,7 @@ class Planned:
     words: list
     opt: argparse.Namespace
     name: str
+    code: str
     quantities: list
     data: runs.Data
     failure: str = ""  # what its process said when it failed
@@ -179,7 +181,7 @@ class Planned:
             record = runs.read_record(path)
         except InputError:
             raise InputError("its record is damaged") from None
-        if record.get("code") != self.code():
+        if record.get("code") != self.code:
             raise InputError("the code changed")
         if record["data"]["sha256"] != self.data.sha256:
             raise InputError("the data changed")
@@ -209,7 +211,7 @@ class Planned:
                 return "start", f"run again, {why}, and its checkpoint is damaged"
             identity = checkpoint["identity"]
             options = {k: v for k, v in self.options().items() if k != "epochs"}
-            if checkpoint.get("code") != self.code():
+            if checkpoint.get("code") != self.code:
                 why = "the code changed"
             elif identity.get("data") == self.data.sha256 and options.items() <= identity.items():
                 done = f"after epoch {checkpoint['epochs']} of {self.opt.epochs}"
@@ -218,9 +220,6 @@ class Planned:
 
     def has_checkpoint(self):
         return self.path("checkpoint", "npz").exists()
-
-    def code(self):
-        return runs.code_version(self.words[0])
 
     def options(self):
         """Its options as a record has them."""
@@ -237,7 +236,7 @@ def planned(edition, folder, data, opt):
 
     InputError, which names the field, where the command of an experiment is not that of one run.
     """
-    scripts, by_name = {}, {}
+    scripts, codes, by_name = {}, {}, {}
     where = ["-plots_dir", relative(folder), "-plot_format", "pdf", "png"]
     if opt.data_path is not None or not edition.standin:
         where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
@@ -246,6 +245,7 @@ def planned(edition, folder, data, opt):
             script, *words = experiment.command
             if script not in scripts:
                 scripts[script] = load_script(script)
+                codes[script] = runs.code_version(script)
             run, name = only_run(scripts[script], words, edition, experiment)
             if any(not hasattr(run, option) for option in question.compare):
                 raise InputError(
@@ -267,6 +267,7 @@ def planned(edition, folder, data, opt):
                 words=[script, *words, *where],
                 opt=run,
                 name=name,
+                code=codes[script],
                 quantities=[*(figure.quantity for figure in figures), "weights"],
                 data=data,
             )

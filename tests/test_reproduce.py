@@ -192,13 +192,13 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     path.unlink()  # killed before it could write one
     assert first.left() == ("resume", f"it was stopped; {goes_on}")
     monkeypatch.setattr(runs, "code_version", lambda script: "another")
-    assert first.left() == ("start", "run again, the code changed")
+    assert plan()[0].left() == ("start", "run again, the code changed")
 
 
 def test_ctrl_c_and_going_on(tmp_path):
     """The run under way keeps its epochs; the same command goes on from there."""
     data = tmp_path / "data.npz"
-    np.savez(data, **tiny_arrays(sizes=(20000, 100, 100), shape=(12, 12, 3)))
+    np.savez(data, **tiny_arrays(sizes=(8000, 100, 100), shape=(12, 12, 3)))
     where = ["-only", "1.1", "-data_path", data, "-plots_dir", tmp_path / "plots"]
     folder = tmp_path / "plots" / "ist-2024"
     with started("reproduce.py", "ist-2024", *where) as process:
@@ -304,7 +304,7 @@ def test_quick_on_the_stand_in(tmp_path):
         r"\n(?=\| (?:question|run|l2|learning|batch|dropout|momentum))",
         (folder / "report.md").read_text(),
     )
-    assert all("not comparable" in part for part in parts[:-1])
+    assert all("ot comparable" in part for part in parts[:-1])
 
 
 # --------------------------------------------------------------------------------------------
