@@ -342,6 +342,7 @@ def run_all(left, jobs):
                 wait(futures)
             except KeyboardInterrupt:  # a second Ctrl-C does not wait for checkpoints
                 runner.stop(signal.SIGKILL)
+            runner.bar.close()
             notice("stopped; what was trained is kept, and the same command goes on")
             sys.exit(130)
         finally:

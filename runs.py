@@ -3,7 +3,7 @@
 The scripts' main() keeps the skeleton's shape: load, build, loop over epochs, evaluate. Everything
 that surrounds that loop is here, in the order in which a run meets it:
 
-    opt = parser.parse_args()               add_shared_options: those of both scripts
+    sweep = sweeps.parse(parser, ...)       add_shared_options: those of both scripts
     data = open_data(opt)                   the data file, or the stand-in, and what it is
     with Run(opt, data, ...) as run:        names the files; refuses a folder it cannot write
         run.load_checkpoint(restore)        when asked to resume
