@@ -449,14 +449,13 @@ def comparison(labels, records, timed):
             f"{fraction(tests[highest])} ({labels[highest]})."
         )
     for i in others:
-        reached = next(
-            row["epoch"] for row in records[best]["epochs"] if row["val_acc"] >= finals[i]
-        )
-        n = len(records[i]["epochs"])
-        if reached < n:
+        # Against the epoch in which the other gets there itself: where its curve swings, its last
+        # epoch says little about when it had learned as much.
+        sooner, later = (first_epoch(records[j], finals[i]) for j in (best, i))
+        if sooner < later:
             sentences.append(
-                f"With {labels[best]} epoch {reached} reaches the validation accuracy that "
-                f"{labels[i]} ends with after {n}: {n - reached} epochs saved."
+                f"With {labels[best]} epoch {sooner} reaches the validation accuracy that {labels[i]} "
+                f"ends with and first reaches in epoch {later}: {later - sooner} epochs saved."
             )
     seconds = [sweeps.seconds_of(record) for record in records]
     slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))
@@ -473,3 +472,8 @@ def comparison(labels, records, timed):
             f"{seconds[slow] / seconds[fast]:.2f}."
         )
     return sentences
+
+
+def first_epoch(record, accuracy):
+    """The first epoch whose validation accuracy is at least so high."""
+    return next(row["epoch"] for row in record["epochs"] if row["val_acc"] >= accuracy)
