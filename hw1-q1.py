@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import runs
+import sweeps
 import utils
 
 CHUNK = 256  # examples that the second thread prepares at a time
@@ -381,6 +382,7 @@ FIGURES = {
 # fourth decimal. The MLP's digits depend on the order of summation in any precision.
 PRECISION = {"perceptron": "float32", "logistic_regression": "float64", "mlp": "float32"}
 
+MODELS = ["perceptron", "logistic_regression", "mlp"]
 # Which models use an option that not all of them use.
 USES = {
     "hidden_size": {"mlp"},
@@ -389,35 +391,41 @@ USES = {
 }
 
 
-def parse_arguments():
-    """The options, resolved; the run's file name; those of the options that the model ignores."""
+def parse_arguments(arguments=None):
+    """What a command line asks for: a `sweeps.Sweep`, most often of a single run."""
     parser = utils.Parser(
         description="Homework 1, Question 1: train a model in NumPy, one example at a time.",
         epilog="In brackets: the models that use the option.",
     )
-    parser.add_argument("model", choices=["perceptron", "logistic_regression", "mlp"])
-    parser.add_argument("-epochs", type=runs.count, default=20, help="[all] (default: %(default)s)")
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument(
+        "-epochs", type=runs.count, nargs="+", default=20, help="[all] (default: %(default)s)"
+    )
     parser.add_argument(
         "-batch_size",
         type=runs.count,
+        nargs="+",
         default=1,
         help="examples an update; above 1 the update is their mean [all] (default: %(default)s)",
     )
     parser.add_argument(
         "-hidden_size",
         type=runs.count,
+        nargs="+",
         default=100,
         help="hidden units [mlp] (default: %(default)s)",
     )
     parser.add_argument(
         "-learning_rate",
         type=runs.positive,
+        nargs="+",
         default=0.001,
         help="[logistic_regression, mlp] (default: %(default)s)",
     )
     parser.add_argument(
         "-l2_penalty",
         type=runs.non_negative,
+        nargs="+",
         default=0.0,
         help="adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W to the gradient "
         "[logistic_regression] (default: %(default)s)",
@@ -425,23 +433,32 @@ def parse_arguments():
     parser.add_argument(
         "-precision",
         choices=["float32", "float64"],
+        nargs="+",
         help="of the products in training [all] (default: float64 for logistic_regression, with "
         "-standardize and for the perceptron in batches, else float32)",
     )
     runs.add_shared_options(parser)
-    opt = parser.parse_args()
-    name = f"Q1-{opt.model}{runs.settings(opt, parser)}"
+    return sweeps.parse(parser, arguments, MODELS, file_name, resolve, USES)
+
+
+def file_name(opt, parser):
+    """The name of a run's files: the model and the options that differ from their defaults."""
+    return f"Q1-{opt.model}{runs.settings(opt, parser)}{{data}}-{{quantity}}"
+
+
+def resolve(opt, parser):
+    """Fill in the default that depends on other options."""
     if opt.precision is None:
         in_float64 = opt.standardize or (opt.model == "perceptron" and opt.batch_size > 1)
         opt.precision = "float64" if in_float64 else PRECISION[opt.model]
-    return opt, name, runs.unused_options(opt, parser, USES)
 
 
 def main():
-    opt, name, unused = parse_arguments()
-    data = runs.open_data(opt)
-    if unused:
-        utils.notice(f"note: {opt.model} makes no use of {unused}")
+    sweeps.run(parse_arguments(), train)
+
+
+def train(opt, name, data):
+    """One run from its seed to its figures: `opt` its options, `name` its files', `data` `runs.Data`."""
     utils.configure_seed(opt.seed)
 
     train_images = data.arrays["train_images"]
@@ -468,7 +485,7 @@ def main():
         model = MLP(n_classes, n_features, opt.hidden_size, dtype=opt.precision)
     order = np.arange(len(train_y))
 
-    run = runs.Run(opt, data, name + data.tag + "-{}", title(opt), FIGURES[opt.model])
+    run = runs.Run(opt, data, name, title(opt), FIGURES[opt.model])
     # The second core has the next block to prepare (see `blocks`). Left to itself, BLAS would split
     # these small products over both, which gains little and, beside another program, costs much.
     with run, threadpool_limits(1, "blas"), np.errstate(all="ignore"):

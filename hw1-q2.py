@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import runs
+import sweeps
 import utils
 
 # --------------------------------------------------------------------------------------------
@@ -188,29 +189,32 @@ FIGURES = [
     runs.Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
 ]
 
+MODELS = ["logistic_regression", "mlp"]
 # Which models use an option that not all of them use.
 USES = {name: {"mlp"} for name in ("hidden_size", "layers", "dropout", "activation")}
 
 
-def parse_arguments():
-    """The options; the run's file name, `{}` for the quantity; the options that the model ignores."""
+def parse_arguments(arguments=None):
+    """What a command line asks for: a `sweeps.Sweep`, most often of a single run."""
     parser = utils.Parser(
         description="Homework 1, Question 2: train a model in PyTorch by mini-batches.",
         epilog="In brackets: the models that use the option.",
     )
-    parser.add_argument("model", choices=["logistic_regression", "mlp"])
+    parser.add_argument("model", choices=MODELS)
     parser.add_argument(
-        "-epochs", type=runs.count, default=200, help="[all] (default: %(default)s)"
+        "-epochs", type=runs.count, nargs="+", default=200, help="[all] (default: %(default)s)"
     )
     parser.add_argument(
         "-batch_size",
         type=runs.count,
+        nargs="+",
         default=64,
         help="examples an update [all] (default: %(default)s)",
     )
     parser.add_argument(
         "-hidden_size",
         type=runs.count,
+        nargs="+",
         default=200,
         help="units a hidden layer [mlp] (default: %(default)s)",
     )
@@ -218,39 +222,52 @@ def parse_arguments():
         "-layers",
         type=int,
         choices=range(1, 101),
+        nargs="+",
         metavar="LAYERS",
         default=2,
         help="hidden layers, 1 to 100 [mlp] (default: %(default)s)",
     )
     parser.add_argument(
-        "-learning_rate", type=runs.positive, default=0.002, help="[all] (default: %(default)s)"
+        "-learning_rate",
+        type=runs.positive,
+        nargs="+",
+        default=0.002,
+        help="[all] (default: %(default)s)",
     )
     parser.add_argument(
         "-l2_decay",
         type=runs.non_negative,
+        nargs="+",
         default=0.0,
         help="the optimiser's weight_decay [all] (default: %(default)s)",
     )
     parser.add_argument(
         "-dropout",
         type=runs.fraction,
+        nargs="+",
         default=0.3,
         help="probability of leaving a hidden unit out [mlp] (default: %(default)s)",
     )
     parser.add_argument(
         "-momentum",
         type=runs.fraction,
+        nargs="+",
         default=0.0,
         help="of sgd; adam has its own [all] (default: %(default)s)",
     )
     parser.add_argument(
         "-activation",
         choices=["tanh", "relu"],
+        nargs="+",
         default="relu",
         help="[mlp] (default: %(default)s)",
     )
     parser.add_argument(
-        "-optimizer", choices=["sgd", "adam"], default="sgd", help="[all] (default: %(default)s)"
+        "-optimizer",
+        choices=["sgd", "adam"],
+        nargs="+",
+        default="sgd",
+        help="[all] (default: %(default)s)",
     )
     parser.add_argument(
         "-device",
@@ -261,15 +278,22 @@ def parse_arguments():
     parser.add_argument(
         "-precision",
         choices=["float32", "bfloat16"],
+        nargs="+",
         default="float32",
         help="of the matrix products [all] (default: %(default)s)",
     )
     runs.add_shared_options(parser)
-    opt = parser.parse_args()
+    return sweeps.parse(parser, arguments, MODELS, file_name, resolve, USES)
+
+
+def resolve(opt, parser):
+    """Refuse what does not go together."""
     if opt.optimizer == "adam" and opt.momentum:
         parser.error("-momentum is for -optimizer sgd; adam keeps moments of its own")
 
-    # The skeleton's names, which spell out these options; what else differs is added.
+
+def file_name(opt, parser):
+    """The name of a run's files: the skeleton's, which spells most options out, and what differs."""
     if opt.model == "logistic_regression":
         config = (
             f"batch-{opt.batch_size}-lr-{opt.learning_rate}-epochs-{opt.epochs}-"
@@ -284,8 +308,8 @@ def parse_arguments():
         )
         spelt_out = ["batch_size", "learning_rate", "epochs", "hidden_size", "dropout"]
         spelt_out += ["l2_decay", "layers", "activation", "optimizer", "momentum"]
-    name = f"{opt.model}-{{}}-{config}{runs.settings(opt, parser, leave_out=spelt_out)}"
-    return opt, name, runs.unused_options(opt, parser, USES)
+    settings = runs.settings(opt, parser, leave_out=spelt_out)
+    return f"{opt.model}-{{quantity}}-{config}{settings}{{data}}"
 
 
 def device(text):
@@ -334,10 +358,11 @@ def build(opt, n_classes, n_features):
 
 
 def main():
-    opt, name, unused = parse_arguments()
-    data = runs.open_data(opt)
-    if unused:
-        utils.notice(f"note: {opt.model} makes no use of {unused}")
+    sweeps.run(parse_arguments(), train)
+
+
+def train(opt, name, data):
+    """One run from its seed to its figures: `opt` its options, `name` its files', `data` `runs.Data`."""
     utils.configure_seed(opt.seed)
 
     scale = utils.feature_statistics(data.arrays["train_images"]) if opt.standardize else None
@@ -360,7 +385,7 @@ def main():
         raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 
-    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES)
+    run = runs.Run(opt, data, name, title(opt), FIGURES)
     products = torch.autocast(
         torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
     )

@@ -3,7 +3,7 @@
 The scripts' main() keeps the skeleton's shape: load, build, loop over epochs, evaluate. Everything
 that surrounds that loop is here, in the order in which a run meets it:
 
-    opt = parser.parse_args()               add_shared_options: those of both scripts
+    sweep = sweeps.parse(parser, ...)       add_shared_options: those of both scripts
     data = open_data(opt)                   the data file, or the stand-in, and what it is
     with Run(opt, data, ...) as run:        names the files; refuses a folder it cannot write, and
                                             to run beside another run of the same settings
@@ -18,6 +18,7 @@ that cannot be written holds nothing else up: it is named at the end, and the ex
 """
 
 import argparse
+import ast
 import contextlib
 import functools
 import hashlib
@@ -57,6 +58,10 @@ MAX_META = 2**20  # bytes of the options and the like in a checkpoint that is re
 # Options that are in no file's name and free on resuming: they do not change a run's numbers, or,
 # as data_path, are there as the data file's digest.
 FREE_OPTIONS = {"data_path", "plots_dir", "plot_format", "show", "resume"}
+# Options that take exactly one value which could be any word.
+ONE_VALUE = ("-data_path", "-plots_dir", "-device")
+# The modules beside a script on which a run's numbers depend.
+CODE = ("utils.py", "runs.py")
 # How an option is called in a file's name, where the skeleton has a shorter word for it.
 SHORT = {
     "batch_size": "batch",
@@ -128,7 +133,9 @@ def add_shared_options(parser):
         help="subtract each feature's training mean and divide by its deviation [all] "
         "(default: pixels / 256 as they are)",
     )
-    parser.add_argument("-seed", type=seed, default=42, help="[all] (default: %(default)s)")
+    parser.add_argument(
+        "-seed", type=seed, nargs="+", default=42, help="[all] (default: %(default)s)"
+    )
     parser.add_argument(
         "-plots_dir",
         type=Path,
@@ -175,6 +182,43 @@ def settings(opt, parser, leave_out=()):
         word = SHORT.get(name, name)
         words.append(f"-{word}" if value is True else f"-{word}-{value}")
     return "".join(words)
+
+
+def file_path(folder, name, data, quantity, ending):
+    """The file of a run, or of a sweep, for one quantity: plots/Q1-mlp-accs.pdf.
+
+    `name` has `{data}` where the data set's tag goes and `{quantity}` where the quantity's word does.
+    A digest stands for the end of a name too long.
+    """
+    name = name.format(data=data.tag, quantity=quantity)
+    if len(name) > MAX_NAME:
+        name = f"{name[:MAX_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return Path(folder) / f"{name}.{ending}"
+
+
+def recorded_options(opt):
+    """The options that bear on a run's numbers, but for the data, which a record describes."""
+    return {name: value for name, value in vars(opt).items() if name not in FREE_OPTIONS}
+
+
+def code_version(script):
+    """A digest of the program that a script's runs are made with: `script`, a file's name, and CODE.
+
+    Taken over the syntax trees without docstrings, so that only what Python executes counts.
+    """
+    digest = hashlib.sha256()
+    for name in (script, *CODE):
+        path = utils.ROOT / name
+        if not path.is_file():  # a run started by another program than the two scripts
+            continue
+        tree = ast.parse(path.read_bytes())
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
+                node, clean=False
+            ):
+                del node.body[0]
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
 
 
 # --------------------------------------------------------------------------------------------
@@ -300,6 +344,10 @@ class Watched:
         return block
 
 
+class NoCheckpoint(InputError):
+    """There is nothing that the run could go on from."""
+
+
 class Run:
     """One run of one model: its names, its clock, its history, and the files it leaves.
 
@@ -307,7 +355,7 @@ class Run:
     ----------
     opt : the resolved options, of argparse.
     data : `Data`.
-    name : file name with `{}` where the quantity's word goes, without an ending.
+    name : the name of its files, for `file_path`.
     title : model and settings, for the figures.
     figures : list of `Figure`.
     """
@@ -318,6 +366,8 @@ class Run:
         self.name = name
         self.title = f"{title}\n{data.title}"
         self.figures = figures
+        self.script = Path(sys.argv[0]).name
+        self.code = code_version(self.script)  # now: the files may change while it trains
         self.initial = {}
         self.final = {}
         self.history = []  # one dict of figures an epoch
@@ -331,18 +381,15 @@ class Run:
         self.warned = False
 
     def path(self, quantity, ending):
-        """Where the file for `quantity` goes; a digest stands for the end of a name too long."""
-        name = self.name.format(quantity)
-        if len(name) > MAX_NAME:
-            name = f"{name[:MAX_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-        return self.opt.plots_dir / f"{name}.{ending}"
+        """Where the file for `quantity` goes."""
+        return file_path(self.opt.plots_dir, self.name, self.data, quantity, ending)
 
     # ---- starting and stopping
 
     def __enter__(self):
         """Refuse a plots folder that cannot be written, or where the same run is under way."""
         if self.opt.resume and not self.opt.plots_dir.is_dir():
-            raise InputError(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
+            raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         try:
             self.opt.plots_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.opt.plots_dir):
@@ -517,11 +564,6 @@ class Run:
         with contextlib.suppress(OSError):  # what was written or missed above stays so
             self._write_record(path)
             self.missing.pop(path, None)
-        if self.opt.show:
-            from matplotlib import pyplot
-
-            self._unlock()  # windows may stay open for long
-            pyplot.show()
 
     # ---- what it leaves
 
@@ -582,11 +624,12 @@ class Run:
         accuracies = [row["val_acc"] for row in self.history]
         best = int(np.nanargmax(accuracies))
         record = {
-            "script": Path(sys.argv[0]).name,
+            "script": self.script,
+            "code": self.code,
             "status": "finished" if self.final else "interrupted",
             # Not where it wrote or whether it resumed: a resumed run's record is the same.
             "options": {
-                **{k: v for k, v in vars(self.opt).items() if k not in FREE_OPTIONS},
+                **recorded_options(self.opt),
                 "data_path": self.data.path,
             },
             "data": {
@@ -622,6 +665,7 @@ class Run:
         epochs, state = self.snapshot
         meta = {
             "identity": self._identity(),
+            "code": self.code,
             "epochs": epochs,
             "initial": self.initial,
             "seconds": self.seconds,
@@ -687,11 +731,11 @@ class Run:
             notice(f"going on after epoch {len(self.history)} of {self.opt.epochs}")
             return restored
         if further:
-            raise InputError(
+            raise NoCheckpoint(
                 f"{self.opt.plots_dir}: the checkpoint of this run is at epoch {further} already; "
                 "ask for more -epochs, or start it without -resume"
             )
-        raise InputError(
+        raise NoCheckpoint(
             f"{self.opt.plots_dir}: no checkpoint of this run{_nearest(others, identity)}; start it "
             "without -resume"
         )

@@ -1,0 +1,258 @@
+"""Sweeps: each run is the single command's, the comparison is of what was recorded."""
+
+import csv
+import re
+import signal
+
+import pytest
+from conftest import record_of, run_script, snapshot, started
+
+import runs
+import sweeps
+import utils
+
+SWEEPS = [
+    ("q1", "perceptron", {"-epochs": [2, 4], "-seed": [42, 7]}),
+    ("q1", "logistic_regression", {"-learning_rate": [0.001, 0.1], "-l2_penalty": [0.0, 0.01]}),
+    ("q1", "mlp", {"-hidden_size": [3, 5], "-precision": ["float32", "float64"]}),
+    ("q2", "logistic_regression", {"-batch_size": [7, 60], "-optimizer": ["sgd", "adam"]}),
+    ("q2", "mlp", {"-layers": [1, 2], "-dropout": [0.0, 0.5], "-momentum": [0.0, 0.9]}),
+    ("q2", "mlp", {"-activation": ["relu", "tanh"], "-precision": ["float32", "bfloat16"]}),
+]
+
+
+def words_of(options):
+    return [word for name, values in options.items() for word in (name, *values)]
+
+
+def combinations(options):
+    """The single options of each combination, the last option's values changing fastest."""
+    singles = [[]]
+    for name, values in options.items():
+        singles = [[*before, name, value] for before in singles for value in values]
+    return singles
+
+
+def without_seconds(text):
+    return re.sub(r'"(training|evaluation|plotting)": [0-9.]+', r'"\1": 0', text)
+
+
+def comparable(folder):
+    """{file name: content} of a plots folder, without what tells only how long it took."""
+    files = {}
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            content = without_seconds(content.decode())
+        elif path.suffix == ".npz":
+            state = runs.read_checkpoint(path, "state")
+            content = {name: array.tobytes() for name, array in state.items()}
+        files[path.name] = content
+    return files
+
+
+@pytest.mark.parametrize(("script", "model", "options"), SWEEPS)
+def test_each_run_is_the_single_commands(
+    request, run_main, tmp_path, tiny_npz, script, model, options
+):
+    """The same lines, files, bytes of figures and numbers; then the table, once."""
+    module = request.getfixturevalue(script)
+    common = ["-data_path", tiny_npz, "-plot_format", "png"]
+    if "-epochs" not in options:
+        common += ["-epochs", 2]
+    single_out = ""
+    for arguments in combinations(options):
+        one = run_main(module, model, *arguments, *common, "-plots_dir", tmp_path / "single")
+        assert (one.status, one.err) == (0, "")
+        single_out += one.out
+    several = run_main(module, model, *words_of(options), *common, "-plots_dir", tmp_path / "sweep")
+    assert several.status == 0
+    assert several.out.startswith(single_out)
+    assert len(several.err_lines) == len(combinations(options))
+    singles, sweep = comparable(tmp_path / "single"), comparable(tmp_path / "sweep")
+    assert {name: sweep.get(name) for name in singles} == singles
+    added = sweep.keys() - singles.keys()
+    quantities = record_keys(tmp_path / "single")
+    assert len(added) == 3 + len(quantities), added
+
+
+def record_keys(folder):
+    record = runs.read_record(next(folder.glob("*record*.json")))
+    return record["epochs"][0].keys() - {"epoch"}
+
+
+def test_the_table_is_of_the_records(q1, run_main, blank_figures, tmp_path, tiny_npz):
+    """In three formats and on standard output; the best is chosen by validation accuracy."""
+    rates = [1e-05, 0.01, 1.0]
+    outcome = run_main(
+        q1, "logistic_regression", "-epochs", 6, "-learning_rate", *rates,
+        "-data_path", tiny_npz, "-plots_dir", tmp_path,
+    )  # fmt: skip
+    (path,) = tmp_path.glob("*sweep.csv")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    records = [
+        runs.read_record(next(tmp_path.glob(f"*-lr-{rate}-data*record.json"))) for rate in rates
+    ]
+    assert [row["learning_rate"] for row in rows] == [str(rate) for rate in rates]
+    for row, record in zip(rows, records, strict=True):
+        assert row["val acc"] == f"{record['final']['val_acc']:.4f}"
+        assert row["test acc"] == f"{record['final']['test_acc']:.4f}"
+        assert row["highest val acc"] == f"{record['best']['val_acc']:.4f}"
+    accuracies = [record["final"]["val_acc"] for record in records]
+    assert [row["by val acc"] for row in rows].index("best") == accuracies.index(max(accuracies))
+    assert [row["by val acc"] for row in rows].count("best") == 1
+    printed = outcome.out.split("\n\n")[-1].splitlines()
+    assert [line.split()[0] for line in printed[2:]] == [str(rate) for rate in rates]
+    assert path.with_suffix(".md").read_text().startswith("| learning_rate")
+    latex = path.with_suffix(".tex").read_text()
+    assert r"\toprule" in latex and r"learning\_rate" in latex
+
+
+def test_the_test_accuracy_selects_nothing():
+    def record(val_acc, test_acc):
+        return {
+            "epochs": [{"epoch": 1, "val_acc": val_acc}],
+            "final": {"test_acc": test_acc},
+            "best": {"val_acc": 0.9, "epoch": 1},
+            "seconds": {"training": 1.0, "evaluation": 1.0},
+        }
+
+    records = [record(0.4, 0.9), record(0.5, 0.1), record(0.5, 0.8)]
+    assert sweeps.best_of(records) == 1
+
+
+def test_a_shorter_run_ends_earlier_in_the_overlay(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        utils, "plot_curves", lambda epochs, curves, *_, **__: drawn.append((epochs, curves))
+    )
+    records = [
+        {"epochs": [{"epoch": i, "val_acc": i / 10} for i in range(1, n + 1)]} for n in (2, 3)
+    ]
+    assert [quantity for quantity, _ in sweeps.overlays(records, ["a", "b"], "t")] == ["val_acc"]
+    ((epochs, curves),) = drawn
+    assert epochs == [1, 2, 3]
+    assert str(curves) == "{'a': [0.1, 0.2, nan], 'b': [0.1, 0.2, 0.3]}"
+
+
+def test_no_two_sweeps_share_a_file(q1):
+    seeds = [["1", "2"], ["12", "3"], ["1", "23"], ["1", "2", "3"], ["1"], ["12"]]
+    seeds.append([str(2**31 + i) for i in range(30)])  # a name too long for a file system
+    seeds.append([*seeds[-1][:-1], "5"])
+    data = runs.Data({}, None, "x.npz", 1, "0" * 64, standin=False, default=False)
+    paths = {
+        runs.file_path("plots", q1.parse_arguments(words).name, data, "sweep", "csv").name
+        for values in seeds
+        for words in (["mlp", "-seed", *values], ["mlp", "-seed", *values, "-epochs", "1", "2"])
+    }
+    assert len(paths) == 2 * len(seeds)
+    assert max(map(len, paths)) < 255
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-epochs", "2", "mlp"],
+        ["-plot_format", "pdf", "mlp", "-epochs", "2"],
+        ["-seed", "1", "2", "mlp", "-epochs", "2"],
+        ["-plots_dir", "mlp", "-epochs", "2", "mlp"],
+        ["-plots_dir", "mlp", "mlp", "-epochs", "2"],
+        ["-epochs", "2", "-plots", "mlp", "-seed", "3", "mlp"],
+    ],
+)
+def test_the_model_may_stand_anywhere(q1, words):
+    sweep = q1.parse_arguments(words)
+    assert {opt.model for opt, _ in sweep.runs} == {"mlp"}
+    assert {opt.epochs for opt, _ in sweep.runs} == {2}
+    assert sweep.runs[0][0].plots_dir.name == ("mlp" if words.count("mlp") == 2 else "plots")
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "said"),
+    [
+        ("q1", ["perceptron", "-hidden_size", 1, 2], "no use of it"),
+        ("q1", ["mlp", "-l2_penalty", 0, 1], "no use of it"),
+        ("q2", ["logistic_regression", "-dropout", 0, 0.5], "no use of it"),
+        ("q1", ["mlp", "-learning_rate", 0.1, "1e-1"], "twice"),
+        ("q2", ["mlp", "-optimizer", "sgd", "sgd"], "twice"),
+        ("q2", ["mlp", "-optimizer", "sgd", "adam", "-momentum", 0.0, 0.9], "momentum"),
+        ("q2", ["mlp", "-dropout", 0.1, 1], "dropout"),
+        ("q2", ["mlp", "-layers", 2, 0], "layers"),
+    ],
+)
+def test_sweeps_that_are_refused(request, run_main, tmp_path, tiny_npz, script, words, said):
+    before = snapshot(tmp_path)
+    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    outcome = run_main(request.getfixturevalue(script), *words, *where)
+    assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1)
+    assert said in outcome.err
+    assert snapshot(tmp_path) == before
+
+
+def test_an_option_without_effect_is_noted_once(q2, run_main, blank_figures, tmp_path, tiny_npz):
+    outcome = run_main(
+        q2, "logistic_regression", "-dropout", 0.5, "-epochs", 1, "-seed", 1, 2,
+        "-data_path", tiny_npz, "-plots_dir", tmp_path,
+    )  # fmt: skip
+    assert outcome.status == 0
+    assert outcome.err_lines[0] == "note: logistic_regression makes no use of -dropout"
+    assert len(outcome.err_lines) == 3
+
+
+def test_a_sweep_goes_on(q1, run_main, blank_figures, tmp_path, tiny_npz):
+    """The runs with a checkpoint from there, the others from the start, with the same result."""
+    common = ["logistic_regression", "-data_path", tiny_npz]
+    several = [*common, "-learning_rate", 0.01, 0.1, "-epochs", 5]
+    assert run_main(q1, *several, "-plots_dir", tmp_path / "whole").status == 0
+    run_main(q1, *common, "-learning_rate", 0.1, "-epochs", 2, "-plots_dir", tmp_path / "parts")
+    outcome = run_main(q1, *several, "-plots_dir", tmp_path / "parts", "-resume")
+    assert outcome.status == 0
+    assert "starts from the beginning" in outcome.err_lines[1]
+    assert outcome.err_lines[3] == "going on after epoch 2 of 5"
+    whole, parts = comparable(tmp_path / "whole"), comparable(tmp_path / "parts")
+    for name in whole:
+        if name.endswith(".json"):
+            assert parts[name] == whole[name]
+
+
+def test_ctrl_c_in_a_sweep(tmp_path, tiny_npz):
+    arguments = ["perceptron", "-seed", 1, 2, 3, "-epochs", 100000]
+    arguments += ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    with started("hw1-q1.py", *arguments) as process:
+        while "Training epoch 3" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped after epoch" in err
+    assert "run 1 of 3" in err.splitlines()[-1] and "-resume" in err.splitlines()[-1]
+    assert record_of(tmp_path / "plots")["status"] == "interrupted"
+
+
+def test_the_codes_version_counts_what_is_executed(monkeypatch, tmp_path):
+    """Comments, docstrings and layout do not; a changed number does."""
+    monkeypatch.setattr(utils, "ROOT", tmp_path)
+    for name in runs.CODE:
+        (tmp_path / name).write_text("x = 1\n")
+
+    def version(text):
+        (tmp_path / "script.py").write_text(text)
+        return runs.code_version("script.py")
+
+    first = version('"""About."""\ndef f(a):\n    """Of f."""\n    return a + 1\n')
+    assert version("def f(a):\n    # a comment\n    return (a +\n            1)\n") == first
+    assert version("def f(a):\n    return a + 2\n") != first
+    (tmp_path / runs.CODE[0]).write_text("x = 2\n")
+    assert version("def f(a):\n    return a + 1\n") != first
+
+
+def test_question_1_stays_free_of_torch(tmp_path, tiny_npz):
+    """A sweep, with its table and its overlays, imports none."""
+    done = run_script(
+        "hw1-q1.py", "mlp", "-epochs", 1, 2, "-data_path", tiny_npz, "-plots_dir", tmp_path,
+        env={"PYTHONPROFILEIMPORTTIME": "1", "PATH": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {"numpy", "tabulate"} <= imported
+    assert not any(name.split(".")[0] in ("torch", "sklearn", "scipy") for name in imported)
