@@ -105,15 +105,18 @@ class ImageTensor(torch.utils.data.Dataset):
     """Images and labels on a device, the images as bytes, given out as float batches.
 
     A DataLoader asks `__getitems__` for a whole batch by its indices, so no example is touched
-    alone; the order is the loader's own. Slices serve `evaluate`.
+    alone. Slices serve `evaluate`.
 
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels).
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
+        `utils.MappedImages`, which stay in their file until a batch of them is asked for.
     labels : int64 array of shape (n,).
     scale : None, or the pair (mean, deviation) of `utils.feature_statistics`.
     """
 
     def __init__(self, images, labels, device, scale=None):
-        self.bytes = torch.from_numpy(images.reshape(len(images), -1)).to(device)
+        self.bytes = images.reshape(len(images), -1)
+        if isinstance(images, np.ndarray):
+            self.bytes = torch.from_numpy(self.bytes).to(device)
         self.y = torch.from_numpy(labels).to(device)
         self.scale = scale and [torch.from_numpy(s.astype(np.float32)).to(device) for s in scale]
 
@@ -121,15 +124,33 @@ class ImageTensor(torch.utils.data.Dataset):
         return len(self.y)
 
     def __getitem__(self, rows):
-        X = self.bytes[rows].to(torch.float32).mul_(1 / 256)
+        raw = torch.as_tensor(self.bytes[rows], device=self.y.device)
+        X = raw.to(torch.float32).mul_(1 / 256)
         if self.scale is not None:
             mean, deviation = self.scale
             X.sub_(mean).div_(deviation)
         return X
 
     def __getitems__(self, indices):
-        indices = torch.tensor(indices).to(self.y.device, non_blocking=True)
         return self[indices], self.y[indices]
+
+
+class ShuffledBatches:
+    """The batches of `DataLoader(shuffle=True)` as tensors of indices, for its `batch_sampler`.
+
+    The draws are those of torch's own samplers, which make a list of Python numbers of them: at
+    every epoch's start 40 bytes an example, and time.
+    """
+
+    def __init__(self, n, batch_size, generator):
+        self.n, self.batch_size, self.generator = n, batch_size, generator
+
+    def __len__(self):
+        return -(-self.n // self.batch_size)
+
+    def __iter__(self):
+        yield from torch.randperm(self.n, generator=self.generator).split(self.batch_size)
+        torch.randperm(self.n, generator=self.generator)  # RandomSampler draws one that it drops
 
 
 # --------------------------------------------------------------------------------------------
@@ -303,7 +324,10 @@ def main():
     )
     generator = torch.Generator().manual_seed(opt.seed)
     batches = DataLoader(
-        train, opt.batch_size, shuffle=True, generator=generator, collate_fn=lambda batch: batch
+        train,
+        batch_sampler=ShuffledBatches(len(train), opt.batch_size, generator),
+        generator=generator,
+        collate_fn=lambda batch: batch,
     )
 
     try:

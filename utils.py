@@ -2,13 +2,15 @@
 
 A student's own skeleton runs unchanged beside this file: `configure_seed`, `load_dataset` and
 `ClassificationDataset` are the course's. The scripts of this repository read the same files
-through `read_npz` and `Pixels`, which keep the images as bytes and turn them into floats a block
-at a time. Neither torch nor matplotlib is imported before something needs it.
+through `read_data` and `Pixels`, which keep the images as bytes, in memory or, from a folder of
+.npy files, on disk, and turn them into floats a block at a time. Neither torch nor matplotlib is
+imported before something needs it.
 """
 
 import argparse
 import contextlib
 import math
+import mmap
 import os
 import random
 import sys
@@ -21,6 +23,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent
 SPLITS = ("train", "val", "test")
+KEYS = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
 
 # A file may not claim to hold much more than its size on disk: photographs shrink two- to
 # fivefold in a zip, a zip bomb a thousandfold.
@@ -84,6 +87,11 @@ def configure_seed(seed):
 # Loading
 
 
+def read_data(path):
+    """The data set at `path`: an npz file (see `read_npz`) or a folder (see `map_folder`)."""
+    return map_folder(path) if os.path.isdir(path) else read_npz(path)
+
+
 def read_npz(path):
     """Read an image data set in the course's format, trusting nothing that the file says.
 
@@ -104,35 +112,48 @@ def read_npz(path):
         loaded, and no more memory is taken than the file's size on disk can account for.
     """
     path = Path(path)
+    with opened_npz(path) as archive:
+        arrays = {key: _read_member(archive, key, path) for key in KEYS}
+    return _checked(arrays, path)
+
+
+@contextlib.contextmanager
+def opened_npz(path):
+    """Open an npz, a zipfile.ZipFile, so that whatever is wrong with it becomes an InputError."""
     if os.path.isdir(path):
-        raise InputError(f"{path}: is a folder; -data_path takes an .npz file")
+        raise InputError(f"{path}: is a folder, not an .npz file")
     if not os.path.exists(path):
         raise InputError(
             f"{path}: no such file; 'python data/prepare.py -h' says how to make or fetch one"
         )
     if not os.path.isfile(path):
-        raise InputError(f"{path}: is not a regular file; -data_path takes an .npz file")
+        raise InputError(f"{path}: is not a regular file; give an .npz file")
+    with (
+        _damage_as_input_error(path, "damaged or not an npz file"),
+        zipfile.ZipFile(path) as archive,
+    ):
+        yield archive
+
+
+@contextlib.contextmanager
+def _damage_as_input_error(path, what):
+    """Turn what reading a damaged file raises into an InputError, which starts "path: what".
+
+    zipfile, its decompressors and the parsers of headers raise whatever comes up, MemoryError for
+    deep nesting among it.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {
-                key: _read_member(archive, key, path)
-                for split in SPLITS
-                for key in (f"{split}_images", f"{split}_labels")
-            }
+        yield
     except InputError:
         raise
     except Exception as error:
-        # A damaged file makes zipfile, its decompressors and the parsers of headers raise whatever
-        # comes up, MemoryError for deep nesting among it.
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path}: damaged or not an npz file ({reason}); fetch it again"
-        ) from error
-    return _checked(arrays, path)
+        raise InputError(f"{path}: {what} ({reason}); fetch it again") from error
 
 
-def _read_member(archive, key, path):
-    """The array `key` of an open npz archive, its header checked before memory is taken."""
+@contextlib.contextmanager
+def opened_member(archive, key, path):
+    """Open the array `key` of an npz; yields a stream of its .npy bytes and how many there are."""
     try:
         member = archive.getinfo(f"{key}.npy")
     except KeyError:
@@ -146,22 +167,33 @@ def _read_member(archive, key, path):
             f"{path.stat().st_size} bytes cannot hold; fetch it again"
         )
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            header = np.lib.format.read_array_header_2_0(stream)
-        else:
-            raise ValueError(f"'{key}' is of npy version {version}")
-        shape, fortran_order, dtype = header
-        if dtype.hasobject:
-            raise InputError(f"{path}: '{key}' holds pickled objects, which are never loaded")
-        n_bytes = math.prod(shape) * dtype.itemsize
-        there = member.file_size - stream.tell()
-        if min(shape, default=0) < 0 or dtype.itemsize == 0 or n_bytes != there:
-            raise InputError(f"{path}: the header of '{key}' does not match its data")
+        yield stream, member.file_size
+
+
+def _read_header(stream, size, key, path):
+    """(shape, fortran_order, dtype) of an .npy stream of `size` bytes, which bear them out."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        header = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        header = np.lib.format.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"'{key}' is of npy version {version}")
+    shape, _, dtype = header
+    if dtype.hasobject:
+        raise InputError(f"{path}: '{key}' holds pickled objects, which are never loaded")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or dtype.itemsize == 0 or n_bytes != size - stream.tell():
+        raise InputError(f"{path}: the header of '{key}' does not match its data")
+    return header
+
+
+def _read_member(archive, key, path):
+    """The array `key` of an open npz archive, its header checked before memory is taken."""
+    with opened_member(archive, key, path) as (stream, size):
+        shape, fortran_order, dtype = _read_header(stream, size, key, path)
         array = np.empty(math.prod(shape), dtype)
-        rest = memoryview(array).cast("B") if n_bytes else b""
+        rest = memoryview(array).cast("B") if array.nbytes else b""
         while rest:
             chunk = stream.read(min(len(rest), 2**20))
             if not chunk:
@@ -170,6 +202,87 @@ def _read_member(archive, key, path):
             rest = rest[len(chunk) :]
         stream.read(1)  # reaches the end, where the archive's checksum is compared
     return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def map_folder(folder, called=None):
+    """Open a data set larger than memory: the arrays of `read_npz` as .npy files in a folder.
+
+    Parameters
+    ----------
+    folder : holds train_images.npy, train_labels.npy and so on, as `read_npz` describes the arrays;
+        images in C order. `python data/prepare.py unpack FILE.npz FOLDER` makes one.
+    called : what messages call it, if not `folder`.
+
+    Returns
+    -------
+    dict as of `read_npz`, but with the images as `MappedImages`, which stay in their files; labels
+    are read.
+
+    Raises
+    ------
+    InputError where a file is missing, damaged, or not of this format. The files must not shrink
+    while they are in use: the system ends a program that reads a map beyond its file's end.
+    """
+    folder, called = Path(folder), called or folder
+    arrays = {}
+    for key in KEYS:
+        path = folder / f"{key}.npy"
+        if not os.path.lexists(path):
+            raise InputError(
+                f"{called}: lacks {path.name}; a data folder has images and labels for train, val "
+                "and test, as 'python data/prepare.py unpack' makes them from an .npz file"
+            )
+        if not os.path.isfile(path):
+            raise InputError(f"{called}: {path.name} is not a regular file")
+        with (
+            open(path, "rb") as stream,
+            _damage_as_input_error(called, f"{path.name} is damaged or not an npy file"),
+        ):
+            size = os.fstat(stream.fileno()).st_size
+            shape, fortran_order, dtype = _read_header(stream, size, key, called)
+            mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
+            order = "F" if fortran_order else "C"
+            array = np.ndarray(shape, dtype, mapped, offset=stream.tell(), order=order)
+        if key.endswith("labels"):
+            arrays[key] = array
+        elif dtype == np.uint8 and not fortran_order:
+            arrays[key] = MappedImages(mapped, array)
+        else:
+            raise InputError(
+                f"{called}: {path.name} is {dtype} in {order} order; images that stay in their "
+                "file are uint8 in C order"
+            )
+    return _checked(arrays, called)
+
+
+class MappedImages:
+    """The images of an .npy file, read from disk when rows are asked for and not kept.
+
+    `images[rows]`, `rows` a slice or an array of integers, is a new uint8 ndarray. `shape`, `ndim`,
+    `dtype`, `len` and `reshape` are those of an ndarray, so that code which takes rows of images
+    takes either.
+
+    mapped : mmap.mmap of the file; array : ndarray of its pixels in that memory.
+    """
+
+    def __init__(self, mapped, array):
+        self.mapped, self.array = mapped, array
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, rows):
+        block = self.array[rows].copy() if isinstance(rows, slice) else self.array[rows]
+        # What was touched counts as this process's memory until it is given back; a page needed
+        # again comes from the system's cache. Windows has no madvise and takes pages by itself.
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
+        return block
+
+    def reshape(self, *shape):
+        """The same images in another shape; nothing is read."""
+        return MappedImages(self.mapped, self.array.reshape(*shape))
 
 
 def _checked(arrays, path):
@@ -200,12 +313,12 @@ def _checked(arrays, path):
                 )
             if images.min() < 0 or images.max() > 255:
                 raise InputError(f"{path}: {split}_images has pixels outside 0 to 255")
+            images = images.astype(np.uint8)
         if labels.dtype.kind not in "iu":
             raise InputError(f"{path}: {split}_labels are {labels.dtype}, not integers")
         if labels.min() < 0:
             raise InputError(f"{path}: {split}_labels has a negative label")
-        checked[f"{split}_images"] = images.astype(np.uint8, copy=False)
-        checked[f"{split}_labels"] = labels
+        checked[f"{split}_images"] = images
 
     classes = np.unique(arrays["train_labels"])
     if len(classes) == 1:
@@ -230,7 +343,7 @@ def load_dataset(data_path, bias=False):
 
     Parameters
     ----------
-    data_path : path of the npz file (see `read_npz`).
+    data_path : path of the npz file, or of a folder (see `read_data`).
     bias : append a column of ones to the features?
 
     Returns
@@ -240,9 +353,9 @@ def load_dataset(data_path, bias=False):
 
     Raises
     ------
-    InputError where `read_npz` does.
+    InputError where `read_data` does.
     """
-    arrays = read_npz(data_path)
+    arrays = read_data(data_path)
     data = {}
     for name, split in zip(("train", "dev", "test"), SPLITS, strict=True):
         pixels = Pixels(arrays.pop(f"{split}_images"), bias=bias)
@@ -285,7 +398,8 @@ class Pixels:
 
     Parameters
     ----------
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels).
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
+        `MappedImages`.
     bias : append a column of ones?
     dtype : of the floats. pixels / 256 are exact in float32 and float64 alike.
     standardize : None, or the pair (mean, deviation) of `feature_statistics`.
