@@ -9,6 +9,7 @@ records, checkpoints) is in runs.py.
 """
 
 import argparse
+import math
 
 import numpy as np
 import torch
@@ -146,7 +147,7 @@ class ShuffledBatches:
         self.n, self.batch_size, self.generator = n, batch_size, generator
 
     def __len__(self):
-        return -(-self.n // self.batch_size)
+        return math.ceil(self.n / self.batch_size)
 
     def __iter__(self):
         yield from torch.randperm(self.n, generator=self.generator).split(self.batch_size)

@@ -112,13 +112,13 @@ def read_npz(path):
         loaded, and no more memory is taken than the file's size on disk can account for.
     """
     path = Path(path)
-    with opened_npz(path) as archive:
+    with _opened_npz(path) as archive:
         arrays = {key: _read_member(archive, key, path) for key in KEYS}
     return _checked(arrays, path)
 
 
 @contextlib.contextmanager
-def opened_npz(path):
+def _opened_npz(path):
     """Open an npz, a zipfile.ZipFile, so that whatever is wrong with it becomes an InputError."""
     if os.path.isdir(path):
         raise InputError(f"{path}: is a folder, not an .npz file")
@@ -152,7 +152,7 @@ def _damage_as_input_error(path, what):
 
 
 @contextlib.contextmanager
-def opened_member(archive, key, path):
+def _opened_member(archive, key, path):
     """Open the array `key` of an npz; yields a stream of its .npy bytes and how many there are."""
     try:
         member = archive.getinfo(f"{key}.npy")
@@ -190,7 +190,7 @@ def _read_header(stream, size, key, path):
 
 def _read_member(archive, key, path):
     """The array `key` of an open npz archive, its header checked before memory is taken."""
-    with opened_member(archive, key, path) as (stream, size):
+    with _opened_member(archive, key, path) as (stream, size):
         shape, fortran_order, dtype = _read_header(stream, size, key, path)
         array = np.empty(math.prod(shape), dtype)
         rest = memoryview(array).cast("B") if array.nbytes else b""
@@ -202,6 +202,20 @@ def _read_member(archive, key, path):
             rest = rest[len(chunk) :]
         stream.read(1)  # reaches the end, where the archive's checksum is compared
     return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def npz_pieces(path, size=2**20):
+    """Yield (key, piece) of an npz, key by key: the bytes of the six .npy files, as they are.
+
+    Raises InputError where the archive is damaged or lacks an array; what the arrays hold is left
+    to `map_folder`, which can read the files made of the pieces.
+    """
+    path = Path(path)
+    with _opened_npz(path) as archive:
+        for key in KEYS:
+            with _opened_member(archive, key, path) as (stream, _):
+                while piece := stream.read(size):
+                    yield key, piece
 
 
 def map_folder(folder, called=None):
