@@ -2,6 +2,7 @@
 
     python hw1-q2.py logistic_regression -epochs 100 -batch_size 32 -l2_decay 0.01
     python hw1-q2.py mlp -batch_size 512
+    torchrun --nproc-per-node 2 hw1-q2.py mlp -batch_size 512       on two processes: see ranks.py
 
 The models and the functions that train and evaluate them come first, as in the course's skeleton;
 then the command line and the loop over epochs. Everything around that loop (names, figures,
@@ -77,6 +78,14 @@ def train_batch(X, y, model, optimizer, criterion, **kwargs):
     return gradient_step(X, y, model, optimizer, criterion).item()
 
 
+def train_epoch(batches, model, optimizer, criterion):
+    """A step on each of the batches, pairs (X, y); the mean of their losses, a float."""
+    losses = [
+        gradient_step(X_batch, y_batch, model, optimizer, criterion) for X_batch, y_batch in batches
+    ]
+    return torch.stack(losses).mean().item()
+
+
 @torch.no_grad()
 def predict(model, X):
     """The class of each row's largest logit, X (n, n_features) -> (n,); the model's mode is kept."""
@@ -84,20 +93,24 @@ def predict(model, X):
 
 
 @torch.no_grad()
-def evaluate(model, X, y, criterion, block=2048):
+def evaluate(model, X, y, criterion, block=2048, team=None):
     """(loss, accuracy) of the model without dropout on X (n, n_features) with gold classes y (n,).
 
     `criterion` averages over the examples it is given. The rows are taken a block at a time, so
-    memory does not grow with n. The model is left in the mode that it was in.
+    memory does not grow with n; the ranks of a `ranks.Team` take turns at the blocks. The model is
+    left in the mode that it was in.
     """
     was_training = model.training
     model.eval()
     loss, correct = 0.0, 0
-    for start in range(0, len(y), block):
+    starts = range(0, len(y), block)
+    for start in starts if team is None else starts[team.rank :: team.size]:
         X_block, y_block = X[start : start + block], y[start : start + block]
         logits = model(X_block)
         loss += criterion(logits, y_block).item() * len(y_block)
         correct += (logits.argmax(dim=-1) == y_block).sum().item()
+    if team is not None:
+        loss, correct = team.total(loss, correct)
     model.train(was_training)
     return loss / len(y), correct / len(y)
 
@@ -309,9 +322,10 @@ def build(opt, n_classes, n_features):
     return model, torch.optim.Adam(model.parameters(), **settings)
 
 
-def main():
+def main(team=None):
+    """The program; `team` is the `ranks.Team` that this process belongs to under torchrun."""
     opt, name, unused = parse_arguments()
-    data = runs.open_data(opt)
+    data = runs.open_data(opt) if team is None else team.open_data(opt)
     if unused:
         utils.notice(f"note: {opt.model} makes no use of {unused}")
     utils.configure_seed(opt.seed)
@@ -325,7 +339,7 @@ def main():
     )
     generator = torch.Generator().manual_seed(opt.seed)
     batches = DataLoader(
-        train,
+        train if team is None else team.share(train),
         batch_sampler=ShuffledBatches(len(train), opt.batch_size, generator),
         generator=generator,
         collate_fn=lambda batch: batch,
@@ -339,7 +353,12 @@ def main():
         raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 
-    run = runs.Run(opt, data, name + data.tag, title(opt), FIGURES)
+    about = opt, data, name + data.tag, title(opt), FIGURES
+    run = runs.Run(*about) if team is None else team.join(model, *about)
+
+    def measure(X):
+        return evaluate(model, X, X.y, criterion, team=team)
+
     products = torch.autocast(
         torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
     )
@@ -348,18 +367,17 @@ def main():
             run.load_checkpoint(lambda saved: restore(model, optimizer, generator, saved))
         else:
             with run.clock("evaluation"):
-                _, run.initial["val_acc"] = evaluate(model, val, val.y, criterion)
+                _, run.initial["val_acc"] = measure(val)
             run.say(f"initial val acc: {run.initial['val_acc']:.4f}")
 
         for _ in run.epochs():
             with run.clock("training"):
-                losses = [
-                    gradient_step(X_batch, y_batch, model, optimizer, criterion)
-                    for X_batch, y_batch in run.progress(batches)
-                ]
-                train_loss = torch.stack(losses).mean().item()
+                if team is None:
+                    train_loss = train_epoch(run.progress(batches), model, optimizer, criterion)
+                else:
+                    train_loss = team.train_epoch(run.progress(batches), optimizer)
             with run.clock("evaluation"):
-                val_loss, val_acc = evaluate(model, val, val.y, criterion)
+                val_loss, val_acc = measure(val)
             run.end_epoch(
                 f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}",
                 state(model, optimizer, generator),
@@ -369,9 +387,9 @@ def main():
             )
 
         run.say(f"Training took {run.duration()}")
-        _, test_acc = evaluate(model, test, test.y, criterion)
+        _, test_acc = measure(test)
         run.say(f"Final test acc: {test_acc:.4f}")
-        _, train_acc = evaluate(model, train, train.y, criterion)
+        _, train_acc = measure(train)
         run.finish(train_acc=train_acc, val_acc=run.history[-1]["val_acc"], test_acc=test_acc)
 
 
@@ -409,4 +427,9 @@ def restore(model, optimizer, generator, saved):
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    if torch.distributed.is_torchelastic_launched():
+        import ranks
+
+        ranks.run_script(main)
+    else:
+        utils.run_script(main)

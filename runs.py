@@ -312,6 +312,8 @@ class Run:
     figures : list of `Figure`.
     """
 
+    ranks = 1  # processes that train together; ranks.py has the run of several
+
     def __init__(self, opt, data, name, title, figures):
         self.opt = opt
         self.data = data
@@ -502,6 +504,7 @@ class Run:
                 "numpy": np.__version__,
                 "torch": _version("torch"),
             },
+            "ranks": self.ranks,
             "initial": self.initial,
             "epochs": [{"epoch": i, **row} for i, row in enumerate(self.history, 1)],
             "final": final,
