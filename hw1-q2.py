@@ -80,10 +80,11 @@ def train_batch(X, y, model, optimizer, criterion, **kwargs):
 
 def train_epoch(batches, model, optimizer, criterion):
     """A step on each of the batches, pairs (X, y); the mean of their losses, a float."""
-    losses = [
-        gradient_step(X_batch, y_batch, model, optimizer, criterion) for X_batch, y_batch in batches
-    ]
-    return torch.stack(losses).mean().item()
+    # Not a list: small tensors that stay, between batches that go, would scatter over the memory.
+    losses = torch.empty(len(batches), device=next(model.parameters()).device)
+    for i, (X_batch, y_batch) in enumerate(batches):
+        losses[i] = gradient_step(X_batch, y_batch, model, optimizer, criterion)
+    return losses.mean().item()
 
 
 @torch.no_grad()
@@ -122,13 +123,13 @@ class ImageTensor(torch.utils.data.Dataset):
     alone. Slices serve `evaluate`.
 
     images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
-        `utils.MappedImages`, which stay in their file until a batch of them is asked for.
+        `utils.StoredImages`, which stay in their file until a batch of them is asked for.
     labels : int64 array of shape (n,).
     scale : None, or the pair (mean, deviation) of `utils.feature_statistics`.
     """
 
     def __init__(self, images, labels, device, scale=None):
-        self.bytes = images.reshape(len(images), -1)
+        self.bytes = utils.flat(images)
         if isinstance(images, np.ndarray):
             self.bytes = torch.from_numpy(self.bytes).to(device)
         self.y = torch.from_numpy(labels).to(device)

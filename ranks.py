@@ -175,14 +175,13 @@ class Team:
         So that every example weighs the same, a rank's loss is its share's sum, possibly of
         nothing, over the length of the whole batch, times the number of ranks.
         """
-        losses = []
-        for X, y, length in batches:
+        losses = torch.empty(len(batches), device=self.device)
+        for i, (X, y, length) in enumerate(batches):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(self.model(X), y, reduction="sum") / length
             (loss * self.size).backward()
             optimizer.step()
-            losses.append(loss.detach())
-        losses = torch.stack(losses)
+            losses[i] = loss.detach()
         dist.all_reduce(losses)
         return losses.mean().item()
 

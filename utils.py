@@ -16,6 +16,7 @@ import random
 import sys
 import tempfile
 import textwrap
+import threading
 import zipfile
 from pathlib import Path
 
@@ -88,8 +89,8 @@ def configure_seed(seed):
 
 
 def read_data(path):
-    """The data set at `path`: an npz file (see `read_npz`) or a folder (see `map_folder`)."""
-    return map_folder(path) if os.path.isdir(path) else read_npz(path)
+    """The data set at `path`: an npz file (see `read_npz`) or a folder (see `open_folder`)."""
+    return open_folder(path) if os.path.isdir(path) else read_npz(path)
 
 
 def read_npz(path):
@@ -208,7 +209,7 @@ def npz_pieces(path, size=2**20):
     """Yield (key, piece) of an npz, key by key: the bytes of the six .npy files, as they are.
 
     Raises InputError where the archive is damaged or lacks an array; what the arrays hold is left
-    to `map_folder`, which can read the files made of the pieces.
+    to `open_folder`, which can read the files made of the pieces.
     """
     path = Path(path)
     with _opened_npz(path) as archive:
@@ -218,7 +219,7 @@ def npz_pieces(path, size=2**20):
                     yield key, piece
 
 
-def map_folder(folder, called=None):
+def open_folder(folder, called=None):
     """Open a data set larger than memory: the arrays of `read_npz` as .npy files in a folder.
 
     Parameters
@@ -229,13 +230,12 @@ def map_folder(folder, called=None):
 
     Returns
     -------
-    dict as of `read_npz`, but with the images as `MappedImages`, which stay in their files; labels
+    dict as of `read_npz`, but with the images as `StoredImages`, which stay in their files; labels
     are read.
 
     Raises
     ------
-    InputError where a file is missing, damaged, or not of this format. The files must not shrink
-    while they are in use: the system ends a program that reads a map beyond its file's end.
+    InputError where a file is missing, damaged, or not of this format.
     """
     folder, called = Path(folder), called or folder
     arrays = {}
@@ -248,55 +248,80 @@ def map_folder(folder, called=None):
             )
         if not os.path.isfile(path):
             raise InputError(f"{called}: {path.name} is not a regular file")
-        with (
-            open(path, "rb") as stream,
-            _damage_as_input_error(called, f"{path.name} is damaged or not an npy file"),
-        ):
+        stream = open(path, "rb", buffering=0)  # noqa: SIM115, stays open for the images
+        with _damage_as_input_error(called, f"{path.name} is damaged or not an npy file"):
             size = os.fstat(stream.fileno()).st_size
             shape, fortran_order, dtype = _read_header(stream, size, key, called)
-            mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
-            order = "F" if fortran_order else "C"
-            array = np.ndarray(shape, dtype, mapped, offset=stream.tell(), order=order)
-        if key.endswith("labels"):
-            arrays[key] = array
-        elif dtype == np.uint8 and not fortran_order:
-            arrays[key] = MappedImages(mapped, array)
-        else:
-            raise InputError(
-                f"{called}: {path.name} is {dtype} in {order} order; images that stay in their "
-                "file are uint8 in C order"
-            )
+            if key.endswith("labels"):
+                mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
+                order = "F" if fortran_order else "C"
+                arrays[key] = np.ndarray(shape, dtype, mapped, stream.tell(), order=order)
+                stream.close()
+            elif dtype == np.uint8 and not fortran_order:
+                arrays[key] = StoredImages(stream, stream.tell(), shape)
+            else:
+                raise InputError(
+                    f"{called}: {path.name} is {dtype} in {'CF'[fortran_order]} order; images that "
+                    "stay in their file are uint8 in C order"
+                )
     return _checked(arrays, called)
 
 
-class MappedImages:
-    """The images of an .npy file, read from disk when rows are asked for and not kept.
+class StoredImages:
+    """The images of an .npy file, which stay there: what is asked for is read, and not kept.
 
-    `images[rows]`, `rows` a slice or an array of integers, is a new uint8 ndarray. `shape`, `ndim`,
-    `dtype`, `len` and `reshape` are those of an ndarray, so that code which takes rows of images
-    takes either.
+    `images[rows]`, `rows` a slice of step 1 or an array of integers, is a new uint8 ndarray.
+    `shape`, `ndim`, `dtype` and `len` are those of an ndarray, so that code which takes rows of
+    images takes either.
 
-    mapped : mmap.mmap of the file; array : ndarray of its pixels in that memory.
+    Rows are read by their position. A memory map would do as well, but all that it touches counts
+    as this process's memory until it is given back, and for each row of a shuffled block today's
+    Linux maps up to 2 MB around it.
+
+    stream : the file, open for reading bytes without a buffer.
+    offset : where in it the first image starts.
+    shape : (n, height, width) or (n, height, width, channels).
     """
 
-    def __init__(self, mapped, array):
-        self.mapped, self.array = mapped, array
-        self.shape, self.ndim, self.dtype = array.shape, array.ndim, array.dtype
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, stream, offset, shape):
+        self.stream, self.offset, self.shape = stream, offset, shape
+        self.ndim = len(shape)
+        self.reading = threading.Lock()
 
     def __len__(self):
-        return len(self.array)
+        return self.shape[0]
 
     def __getitem__(self, rows):
-        block = self.array[rows].copy() if isinstance(rows, slice) else self.array[rows]
-        # What was touched counts as this process's memory until it is given back; a page needed
-        # again comes from the system's cache. Windows has no madvise and takes pages by itself.
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self.mapped.madvise(mmap.MADV_DONTNEED)
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(len(self))
+            block = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint8)
+            self._read_into(block, start)
+        else:
+            block = np.empty((len(rows), *self.shape[1:]), np.uint8)
+            for image, row in zip(block, rows.tolist(), strict=True):
+                self._read_into(image, row)
         return block
 
-    def reshape(self, *shape):
-        """The same images in another shape; nothing is read."""
-        return MappedImages(self.mapped, self.array.reshape(*shape))
+    def _read_into(self, array, row):
+        """Fill the array with what the file holds from this row on."""
+        rest = memoryview(array).cast("B") if array.size else b""
+        with self.reading:
+            self.stream.seek(self.offset + row * math.prod(self.shape[1:]))
+            while rest:
+                n_bytes = self.stream.readinto(rest)
+                if not n_bytes:
+                    raise InputError(f"{self.stream.name}: has become shorter since it was opened")
+                rest = rest[n_bytes:]
+
+
+def flat(images):
+    """Images (n, height, width[, channels]) as the rows of a matrix, (n, features)."""
+    if isinstance(images, StoredImages):
+        shape = len(images), math.prod(images.shape[1:])
+        return StoredImages(images.stream, images.offset, shape)
+    return images.reshape(len(images), -1)
 
 
 def _checked(arrays, path):
@@ -413,7 +438,7 @@ class Pixels:
     Parameters
     ----------
     images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
-        `MappedImages`.
+        `StoredImages`.
     bias : append a column of ones?
     dtype : of the floats. pixels / 256 are exact in float32 and float64 alike.
     standardize : None, or the pair (mean, deviation) of `feature_statistics`.
@@ -421,7 +446,7 @@ class Pixels:
     """
 
     def __init__(self, images, bias=False, dtype=np.float64, standardize=None, order=None):
-        self.bytes = images.reshape(len(images), -1)
+        self.bytes = flat(images)
         self.bias = bias
         self.dtype = np.dtype(dtype)
         self.standardize = standardize
@@ -460,7 +485,7 @@ def feature_statistics(images, block=1024):
     The sums are sums of integers and so exact. A constant feature has its deviation given as 1,
     so that standardising makes it 0 in place of dividing by 0.
     """
-    raw = images.reshape(len(images), -1)
+    raw = flat(images)
     n, features = raw.shape
     total, squares = np.zeros(features, np.int64), np.zeros(features, np.int64)
     for start in range(0, n, block):

@@ -7,7 +7,7 @@
     python data/prepare.py download cifar10            the authors' archive, then the one below
     python data/prepare.py octmnist FILE               data/octmnist.npz, the 2023-24 edition's
     python data/prepare.py cifar10 FILE_OR_FOLDER      data/cifar10.npz from the binary version
-    python data/prepare.py unpack FILE.npz FOLDER      the arrays as .npy files, which runs map
+    python data/prepare.py unpack FILE.npz FOLDER      the arrays as .npy files, for runs that read from disk
 
 Every file holds train_images, train_labels, val_images, val_labels, test_images and test_labels:
 images uint8 of shape (n, height, width) or (n, height, width, channels), labels integers of shape
@@ -466,7 +466,7 @@ def _one_line(error):
 def unpack(source, folder):
     """Copy the six arrays of an npz into .npy files in a new folder, never whole in memory.
 
-    The folder takes its name only when it is whole and `utils.map_folder` takes it.
+    The folder takes its name only when it is whole and `utils.open_folder` takes it.
 
     Raises InputError where the file is missing or damaged or no data set, its images are not uint8
     in C order, or the folder is there already or cannot be made.
@@ -487,7 +487,7 @@ def unpack(source, folder):
         for path in whole.iterdir():
             with open(path, "ab") as file:
                 os.fsync(file.fileno())
-        arrays = utils.map_folder(whole, called=source)
+        arrays = utils.open_folder(whole, called=source)
         labels = {split: arrays[f"{split}_labels"] for split in SPLITS}
         os.rename(whole, folder)
     report(folder, labels, [f"class {k}" for k in range(labels["train"].max() + 1)])
