@@ -26,7 +26,7 @@ def torchrun(tmp_path, ranks, *arguments):
 
     Each rank leaves its process id in the file `rank-0`, `rank-1` and so on.
     """
-    started = 'echo $$ > "$0-$RANK"; exec "$@"'
+    started = 'echo $$$$ > "$0-$RANK"; exec "$@"'  # torchrun makes one $ of two
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks)]
     command += ["--no-python", "sh", "-c", started, tmp_path / "rank", sys.executable]
     process = subprocess.Popen(
@@ -42,9 +42,8 @@ def torchrun(tmp_path, ranks, *arguments):
     try:
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.terminate()  # and torchrun its ranks, which are not in its group
+        process.communicate(timeout=60)
 
 
 def ours(err):
