@@ -55,8 +55,9 @@ class Team:
         self.store, self.rank, self.size = next(dist.rendezvous("env://"))
         self.first = None
         self.stderr = sys.stderr
-        if self.rank:  # keeps what it would have said, for the case that it has to say it
-            sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+        if self.rank:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            sys.stderr = io.StringIO()  # keeps what would have been said, for if it has to be
             signal.signal(signal.SIGINT, self._ended)
         signal.signal(signal.SIGTERM, self._ended)
 

@@ -5,7 +5,7 @@
 
 `memory` draws the stand-in in FOLDER at so many times its size, unpacks it there and trains from
 the folders, one epoch of each model, by the scripts as they are; what it has drawn is kept and used
-again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and an hour on two cores.
+again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and half an hour on two cores.
 `ranks` sets one process of two threads beside two ranks of one thread, in turn.
 """
 

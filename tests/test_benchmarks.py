@@ -84,3 +84,11 @@ def test_line_through_points_on_a_line(monkeypatch):
     growth = load_script("benchmarks/growth.py")
     sizes = np.array([1.0, 2.0, 5.0])
     np.testing.assert_allclose(growth.straight_line(sizes, 3 + 0.5 * sizes), [3, 0.5, 1])
+
+
+def test_scale_refuses_a_missing_folder_and_a_missing_file(tmp_path):
+    for arguments in (["memory", tmp_path / "none"], ["ranks", "-data_path", tmp_path / "none"]):
+        done = run_script("benchmarks/scale.py", *arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert str(tmp_path / "none") in done.stderr

@@ -209,10 +209,12 @@ def test_unpack_overwrites_nothing(tmp_path, tiny_npz, folder, capsys):
     ("script", "model"), [("hw1-q1.py", "logistic_regression"), ("hw1-q2.py", "mlp")]
 )
 def test_peak_memory_does_not_grow_with_the_data(tmp_path, script, model):
-    """Eight times the examples, 120 MB more on disk: a fraction of it more in memory."""
-    peaks, sizes = [], []
-    for n in (2_000, 16_000):
-        arrays = tiny_arrays(sizes=(n, 20, 20), shape=(50, 60, 3))
+    """Five times the examples, 77 MB more on disk: a fraction of it more in memory."""
+    rng, peaks, sizes = np.random.default_rng(0), [], []
+    for n in (4_500, 22_500):
+        arrays = tiny_arrays(sizes=(3, 20, 20), shape=(36, 40, 3))
+        arrays["train_images"] = rng.integers(0, 256, (n, 36, 40, 3), dtype=np.uint8)
+        arrays["train_labels"] = np.arange(n) % 3
         folder = write_folder(tmp_path / str(n), arrays)
         sizes.append((folder / "train_images.npy").stat().st_size)
         code = (
@@ -220,7 +222,7 @@ def test_peak_memory_does_not_grow_with_the_data(tmp_path, script, model):
             "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
         )
-        command = [sys.executable, ROOT / script, model, "-epochs", 1, "-hidden_size", 10]
+        command = [sys.executable, ROOT / script, model, "-epochs", 1]
         command += ["-data_path", folder, "-plots_dir", tmp_path / "plots"]
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, command)],
@@ -229,4 +231,4 @@ def test_peak_memory_does_not_grow_with_the_data(tmp_path, script, model):
             check=True,
         )
         peaks.append(int(done.stdout) * (1 if sys.platform == "darwin" else 1024))
-    assert peaks[1] - peaks[0] < 0.25 * (sizes[1] - sizes[0])
+    assert peaks[1] - peaks[0] < 0.3 * (sizes[1] - sizes[0])

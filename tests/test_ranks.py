@@ -5,10 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT, record_of, tiny_arrays
+
+import ranks
 
 MLP = ["mlp", "-dropout", 0, "-hidden_size", 10, "-batch_size", 20, "-learning_rate", 0.1]
 
@@ -21,13 +25,13 @@ def data(tmp_path):
 
 
 @contextlib.contextmanager
-def torchrun(tmp_path, ranks, *arguments):
+def torchrun(tmp_path, size, *arguments):
     """hw1-q2.py on so many ranks; the process of torchrun, which leads a group with its ranks.
 
     Each rank leaves its process id in the file `rank-0`, `rank-1` and so on.
     """
     started = 'echo $$$$ > "$0-$RANK"; exec "$@"'  # torchrun makes one $ of two
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks)]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(size)]
     command += ["--no-python", "sh", "-c", started, tmp_path / "rank", sys.executable]
     process = subprocess.Popen(
         [*command, ROOT / "hw1-q2.py", *map(str, arguments)],
@@ -79,13 +83,13 @@ def test_any_number_of_ranks_gives_the_single_runs_numbers(
     assert single.status == 0, single.err
     plots = ["-plots_dir", tmp_path / "plots"]
     lines = []
-    for ranks, epochs, more in ((3, 2, []), (2, 4, ["-resume"])):
-        with torchrun(tmp_path, ranks, *common, *plots, "-epochs", epochs, *more) as process:
+    for size, epochs, more in ((3, 2, []), (2, 4, ["-resume"])):
+        with torchrun(tmp_path, size, *common, *plots, "-epochs", epochs, *more) as process:
             out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err
         assert ours(err) == (["going on after epoch 2 of 4"] if more else [])
         lines += [line for line in out.splitlines() if line.startswith(("init", "train"))]
-        assert record_of(tmp_path / "plots")["ranks"] == ranks
+        assert record_of(tmp_path / "plots")["ranks"] == size
         remove_record(tmp_path / "plots")
     assert run_main(q2, *common, *plots, "-epochs", 6, "-resume").status == 0
     assert_same_numbers(record_of(tmp_path / "plots"), record_of(tmp_path / "single"))
@@ -95,24 +99,19 @@ def test_any_number_of_ranks_gives_the_single_runs_numbers(
     )
 
 
-def test_ranks_draw_their_own_dropout(run_main, q2, blank_figures, tmp_path, data):
-    """Going on gives what a run never stopped gives, its masks being those of rank and epoch."""
-    common = ["mlp", "-dropout", 0.5, *MLP[3:], "-data_path", data]
-    ends = []
-    for parts in ((4,), (2, 4)):
-        folder = tmp_path / str(len(parts))
-        for epochs in parts:
-            more = ["-resume"] if folder.exists() else []
-            remove_record(folder)
-            arguments = [*common, "-plots_dir", folder, "-epochs", epochs, *more]
-            with torchrun(tmp_path, 2, *arguments) as process:
-                _, err = process.communicate(timeout=100)
-            assert process.returncode == 0, err
-        ends.append(record_of(folder))
-    assert ends[0]["epochs"] == ends[1]["epochs"]
-    single = [*common, "-plots_dir", tmp_path / "single", "-epochs", 4]
-    assert run_main(q2, *single).status == 0
-    assert record_of(tmp_path / "single")["epochs"] != ends[0]["epochs"]
+def test_ranks_draw_their_own_dropout(capsys):
+    """Of the seed, the rank and the epoch alone: the same however the run came to that epoch."""
+
+    def masks(seed, rank, done=0):
+        """{epoch: random numbers that the rank draws at its start}, after so many epochs."""
+        opt, team = SimpleNamespace(seed=seed, epochs=3), SimpleNamespace(rank=rank, size=2)
+        run = ranks.Run(team, opt, SimpleNamespace(title=""), "", "", [])
+        run.history = [{}] * done
+        return {epoch: tuple(torch.rand(4).tolist()) for epoch in run.epochs()}
+
+    every = [masks(seed, rank) for seed in (42, 43) for rank in (0, 1)]
+    assert len({draws for of_rank in every for draws in of_rank.values()}) == 4 * 3
+    assert masks(42, 1, done=2) == {3: every[1][3]}
 
 
 def wait_for(process, line):
@@ -177,3 +176,20 @@ def test_bad_input_is_said_once(tmp_path, data, arguments, word):
     assert word in line
     assert "exitcode  : 2" in err
     assert not (tmp_path / "plots").exists()
+
+
+def test_without_torchrun_nothing_of_it_is_imported(tmp_path, data):
+    code = (
+        "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], None, '__main__');"
+        "print('ranks' in sys.modules)"
+    )
+    arguments = [*MLP, "-epochs", 1, "-data_path", data, "-plots_dir", tmp_path / "plots"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, ROOT / "hw1-q2.py", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "LOCAL_RANK": "0", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.splitlines()[-1] == "False"
+    assert record_of(tmp_path / "plots")["ranks"] == 1
