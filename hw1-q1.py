@@ -80,19 +80,32 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def cross_entropy(logits, y):
-    """Mean of -log softmax(logits)[y] over examples; logits (n, classes), y (n,).
+def cross_entropies(logits, y):
+    """-log softmax(logits)[y] of each example; logits (n, classes), y and the result (n,).
 
     Written as log-sum-exp minus the gold logit, so that there is no log of 0.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1))
-    return float(np.mean(log_sum - shifted[np.arange(len(y)), y]))
+    return log_sum - shifted[np.arange(len(y)), y]
 
 
-def accuracy(logits, y):
-    """Fraction of rows whose largest logit, the first of equals, is the gold class's."""
-    return float(np.mean(logits.argmax(axis=1) == y))
+def count_correct(logits, y):
+    """The number of rows whose largest logit, the first of equals, is the gold class's."""
+    return np.count_nonzero(logits.argmax(axis=1) == y)
+
+
+def accuracy_and_loss(model, X, y):
+    """(accuracy, mean cross-entropy) of a model on X (n, n_features) with gold classes y (n,).
+
+    The scores are taken a block of rows at a time: of an example only its loss is kept.
+    """
+    correct, losses, done = 0, np.empty(len(y)), 0
+    for scores, y_block in model.score_blocks(X, y):
+        correct += count_correct(scores, y_block)
+        losses[done : done + len(y_block)] = cross_entropies(scores, y_block)
+        done += len(y_block)
+    return correct / len(y), float(np.mean(losses))
 
 
 def cross_entropy_of_one(logits, gold):
@@ -176,21 +189,20 @@ class LinearModel:
     def __init__(self, n_classes, n_features, dtype=np.float64):
         self.W = np.zeros((n_classes, n_features), dtype)
 
-    def scores(self, X):
-        """X W^T in float64, of shape (n, n_classes)."""
+    def score_blocks(self, X, y):
+        """Yield (X W^T, y) for a block of rows at a time, the scores in float64."""
         weights = self.W.T.astype(np.float64)
-        scores = np.empty((len(X), len(self.W)))
-        for X_block, block in blocks(X, scores, CHUNK):
-            np.matmul(X_block, weights, out=block)
-        return scores
+        for X_block, y_block in blocks(X, y, CHUNK):
+            yield X_block @ weights, y_block
 
     def predict(self, X):
         """The class of each row's largest score, the first of equals; shape (n,)."""
-        return self.scores(X).argmax(axis=1)
+        pairs = self.score_blocks(X, range(len(X)))
+        return np.concatenate([scores.argmax(axis=1) for scores, _ in pairs])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one."""
-        return accuracy(self.scores(X), y)
+        return sum(count_correct(*pair) for pair in self.score_blocks(X, y)) / len(y)
 
 
 class Perceptron(LinearModel):
@@ -299,21 +311,20 @@ class MLP:
         self.W2 = np.random.normal(0.1, 0.1, (n_classes, hidden_size)).astype(dtype)
         self.b2 = np.zeros(n_classes, dtype)
 
-    def scores(self, X):
-        """The logits of X (n, n_features), of shape (n, n_classes)."""
-        logits = np.empty((len(X), len(self.b2)), self.b2.dtype)
-        for X_block, block in blocks(X, logits, CHUNK):
+    def score_blocks(self, X, y):
+        """Yield (logits, y) for a block of rows of X (n, n_features) at a time."""
+        for X_block, y_block in blocks(X, y, CHUNK):
             h = np.maximum(X_block @ self.W1.T + self.b1, 0)
-            np.add(h @ self.W2.T, self.b2, out=block)
-        return logits
+            yield h @ self.W2.T + self.b2, y_block
 
     def predict(self, X):
         """The class of each row's largest logit, the first of equals; shape (n,)."""
-        return self.scores(X).argmax(axis=1)
+        pairs = self.score_blocks(X, range(len(X)))
+        return np.concatenate([logits.argmax(axis=1) for logits, _ in pairs])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one."""
-        return accuracy(self.scores(X), y)
+        return sum(count_correct(*pair) for pair in self.score_blocks(X, y)) / len(y)
 
     def train_epoch(self, X, y, learning_rate=0.001, batch_size=1, **kwargs):
         """One pass over the rows of X in order: a step an example, or one a batch along the mean.
@@ -345,7 +356,7 @@ class MLP:
             z = X_batch @ self.W1.T + self.b1
             h = np.maximum(z, 0)
             logits = h @ self.W2.T + self.b2
-            total += m * cross_entropy(logits, y_batch)
+            total += m * float(np.mean(cross_entropies(logits, y_batch)))
             error = softmax(logits)
             error[np.arange(m), y_batch] -= 1
             error_h = error @ self.W2 * (z > 0)
@@ -483,7 +494,7 @@ def train(opt, name, data):
         settings["l2_penalty"] = opt.l2_penalty
     else:
         model = MLP(n_classes, n_features, opt.hidden_size, dtype=opt.precision)
-    order = np.arange(len(train_y))
+    order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
 
     run = runs.Run(opt, data, name, title(opt), FIGURES[opt.model])
     # The second core has the next block to prepare (see `blocks`). Left to itself, BLAS would split
@@ -502,20 +513,24 @@ def train(opt, name, data):
 
         for _ in run.epochs():
             with run.clock("training"):
-                # As the skeleton re-indexes arrays that it has shuffled before.
-                order = order[np.random.permutation(len(order))]
+                # As the skeleton re-indexes arrays that it has shuffled before: this gives
+                # order[np.random.permutation(n)], in place.
+                np.random.shuffle(order)
                 shuffled_X = run.progress_of_slices(train_X.reordered(order))
                 loss = model.train_epoch(shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
-                train_scores, val_scores = model.scores(evaluated_X), model.scores(val_X)
-                train_acc, val_acc = accuracy(train_scores, train_y), accuracy(val_scores, val_y)
+                if opt.model == "logistic_regression":
+                    train_acc, train_loss = accuracy_and_loss(model, evaluated_X, train_y)
+                    val_acc, val_loss = accuracy_and_loss(model, val_X, val_y)
+                else:
+                    train_acc = model.evaluate(evaluated_X, train_y)
+                    val_acc = model.evaluate(val_X, val_y)
                 figures = {"train_acc": train_acc, "val_acc": val_acc}
                 line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
                 if opt.model == "logistic_regression":
                     figures["w_norm"] = float(np.linalg.norm(model.W))
                     penalty = opt.l2_penalty / 2 * figures["w_norm"] ** 2
-                    figures["train_loss"] = cross_entropy(train_scores, train_y)
-                    figures["val_loss"] = cross_entropy(val_scores, val_y)
+                    figures["train_loss"], figures["val_loss"] = train_loss, val_loss
                     figures["train_cost"] = figures["train_loss"] + penalty
                     figures["val_cost"] = figures["val_loss"] + penalty
                     line = f"{line} | W norm: {figures['w_norm']:.4f}"
@@ -567,7 +582,10 @@ def state(model, order):
 
 
 def restore(model, order, saved):
-    """Put a saved `state` back; returns the order of the examples. ValueError where it does not fit."""
+    """Put a saved `state` back, which stays as it is; returns the order of the examples.
+
+    ValueError where it does not fit.
+    """
     for name, now in state(model, order).items():
         if (saved[name].shape, saved[name].dtype) != (now.shape, now.dtype):
             raise ValueError(f"{name} has another shape or type")
@@ -579,7 +597,7 @@ def restore(model, order, saved):
     np.random.set_state(("MT19937", saved["random_keys"], position))
     for name in model.PARAMETERS:
         getattr(model, name)[...] = saved[name]
-    return saved["order"]
+    return saved["order"].copy()
 
 
 if __name__ == "__main__":

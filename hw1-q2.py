@@ -2,6 +2,7 @@
 
     python hw1-q2.py logistic_regression -epochs 100 -batch_size 32 -l2_decay 0.01
     python hw1-q2.py mlp -batch_size 512
+    torchrun --nproc-per-node 2 hw1-q2.py mlp -batch_size 512       on two processes: see ranks.py
 
 The models and the functions that train and evaluate them come first, as in the course's skeleton;
 then the command line and the loop over epochs. Everything around that loop (names, figures,
@@ -9,6 +10,7 @@ records, checkpoints) is in runs.py.
 """
 
 import argparse
+import math
 
 import numpy as np
 import torch
@@ -60,6 +62,7 @@ class Linear(nn.Linear):
         by_onednn = (
             onednn_linear is not None
             and x.dim() == 2
+            and len(x) > 0
             and x.device.type == "cpu"
             and x.dtype == self.weight.dtype == torch.float32
             and not torch.is_autocast_enabled("cpu")
@@ -123,6 +126,15 @@ def train_batch(X, y, model, optimizer, criterion, **kwargs):
     return gradient_step(X, y, model, optimizer, criterion).item()
 
 
+def train_epoch(batches, model, optimizer, criterion):
+    """A step on each of the batches, pairs (X, y); the mean of their losses, a float."""
+    # Not a list: small tensors that stay, between batches that go, would scatter over the memory.
+    losses = torch.empty(len(batches), device=next(model.parameters()).device)
+    for i, (X_batch, y_batch) in enumerate(batches):
+        losses[i] = gradient_step(X_batch, y_batch, model, optimizer, criterion)
+    return losses.mean().item()
+
+
 @torch.no_grad()
 def predict(model, X):
     """The class of each row's largest logit, X (n, n_features) -> (n,); the model's mode is kept."""
@@ -130,20 +142,24 @@ def predict(model, X):
 
 
 @torch.no_grad()
-def evaluate(model, X, y, criterion, block=2048):
+def evaluate(model, X, y, criterion, block=2048, team=None):
     """(loss, accuracy) of the model without dropout on X (n, n_features) with gold classes y (n,).
 
     `criterion` averages over the examples it is given. The rows are taken a block at a time, so
-    memory does not grow with n. The model is left in the mode that it was in.
+    memory does not grow with n; the ranks of a `ranks.Team` take turns at the blocks. The model is
+    left in the mode that it was in.
     """
     was_training = model.training
     model.eval()
     loss, correct = 0.0, 0
-    for start in range(0, len(y), block):
+    starts = range(0, len(y), block)
+    for start in starts if team is None else starts[team.rank :: team.size]:
         X_block, y_block = X[start : start + block], y[start : start + block]
         logits = model(X_block)
         loss += criterion(logits, y_block).item() * len(y_block)
         correct += (logits.argmax(dim=-1) == y_block).sum().item()
+    if team is not None:
+        loss, correct = team.total(loss, correct)
     model.train(was_training)
     return loss / len(y), correct / len(y)
 
@@ -152,15 +168,18 @@ class ImageTensor(torch.utils.data.Dataset):
     """Images and labels on a device, the images as bytes, given out as float batches.
 
     A DataLoader asks `__getitems__` for a whole batch by its indices, so no example is touched
-    alone; the order is the loader's own. Slices serve `evaluate`.
+    alone. Slices serve `evaluate`.
 
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels).
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
+        `utils.StoredImages`, which stay in their file until a batch of them is asked for.
     labels : int64 array of shape (n,).
     scale : None, or the pair (mean, deviation) of `utils.feature_statistics`.
     """
 
     def __init__(self, images, labels, device, scale=None):
-        self.bytes = torch.from_numpy(images.reshape(len(images), -1)).to(device)
+        self.bytes = utils.flat(images)
+        if isinstance(images, np.ndarray):
+            self.bytes = torch.from_numpy(self.bytes).to(device)
         self.y = torch.from_numpy(labels).to(device)
         self.scale = scale and [torch.from_numpy(s.astype(np.float32)).to(device) for s in scale]
 
@@ -168,15 +187,33 @@ class ImageTensor(torch.utils.data.Dataset):
         return len(self.y)
 
     def __getitem__(self, rows):
-        X = self.bytes[rows].to(torch.float32).mul_(1 / 256)
+        raw = torch.as_tensor(self.bytes[rows], device=self.y.device)
+        X = raw.to(torch.float32).mul_(1 / 256)
         if self.scale is not None:
             mean, deviation = self.scale
             X.sub_(mean).div_(deviation)
         return X
 
     def __getitems__(self, indices):
-        indices = torch.tensor(indices).to(self.y.device, non_blocking=True)
         return self[indices], self.y[indices]
+
+
+class ShuffledBatches:
+    """The batches of `DataLoader(shuffle=True)` as tensors of indices, for its `batch_sampler`.
+
+    The draws are those of torch's own samplers, which make a list of Python numbers of them: at
+    every epoch's start 40 bytes an example, and time.
+    """
+
+    def __init__(self, n, batch_size, generator):
+        self.n, self.batch_size, self.generator = n, batch_size, generator
+
+    def __len__(self):
+        return math.ceil(self.n / self.batch_size)
+
+    def __iter__(self):
+        yield from torch.randperm(self.n, generator=self.generator).split(self.batch_size)
+        torch.randperm(self.n, generator=self.generator)  # RandomSampler draws one that it drops
 
 
 # --------------------------------------------------------------------------------------------
@@ -357,11 +394,16 @@ def build(opt, n_classes, n_features):
     return model, torch.optim.Adam(model.parameters(), **settings)
 
 
-def main():
-    sweeps.run(parse_arguments(), train)
+def main(team=None):
+    """The program; `team` is the `ranks.Team` that this process belongs to under torchrun."""
+    sweep = parse_arguments()
+    if team is None:
+        sweeps.run(sweep, train)
+    else:
+        team.run(sweep, train)
 
 
-def train(opt, name, data):
+def train(opt, name, data, team=None):
     """One run from its seed to its figures: `opt` its options, `name` its files', `data` `runs.Data`."""
     utils.configure_seed(opt.seed)
 
@@ -374,7 +416,10 @@ def train(opt, name, data):
     )
     generator = torch.Generator().manual_seed(opt.seed)
     batches = DataLoader(
-        train, opt.batch_size, shuffle=True, generator=generator, collate_fn=lambda batch: batch
+        train if team is None else team.share(train),
+        batch_sampler=ShuffledBatches(len(train), opt.batch_size, generator),
+        generator=generator,
+        collate_fn=lambda batch: batch,
     )
 
     try:
@@ -385,7 +430,12 @@ def train(opt, name, data):
         raise MemoryError(" ".join(str(error).split())[:120]) from error
     criterion = nn.CrossEntropyLoss()
 
-    run = runs.Run(opt, data, name, title(opt), FIGURES)
+    about = opt, data, name, title(opt), FIGURES
+    run = runs.Run(*about) if team is None else team.join(model, *about)
+
+    def measure(X):
+        return evaluate(model, X, X.y, criterion, team=team)
+
     products = torch.autocast(
         torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
     )
@@ -394,18 +444,17 @@ def train(opt, name, data):
             run.load_checkpoint(lambda saved: restore(model, optimizer, generator, saved))
         else:
             with run.clock("evaluation"):
-                _, run.initial["val_acc"] = evaluate(model, val, val.y, criterion)
+                _, run.initial["val_acc"] = measure(val)
             run.say(f"initial val acc: {run.initial['val_acc']:.4f}")
 
         for _ in run.epochs():
             with run.clock("training"):
-                losses = [
-                    gradient_step(X_batch, y_batch, model, optimizer, criterion)
-                    for X_batch, y_batch in run.progress(batches)
-                ]
-                train_loss = torch.stack(losses).mean().item()
+                if team is None:
+                    train_loss = train_epoch(run.progress(batches), model, optimizer, criterion)
+                else:
+                    train_loss = team.train_epoch(run.progress(batches), optimizer)
             with run.clock("evaluation"):
-                val_loss, val_acc = evaluate(model, val, val.y, criterion)
+                val_loss, val_acc = measure(val)
             run.end_epoch(
                 f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}",
                 state(model, optimizer, generator),
@@ -415,9 +464,9 @@ def train(opt, name, data):
             )
 
         run.say(f"Training took {run.duration()}")
-        _, test_acc = evaluate(model, test, test.y, criterion)
+        _, test_acc = measure(test)
         run.say(f"Final test acc: {test_acc:.4f}")
-        _, train_acc = evaluate(model, train, train.y, criterion)
+        _, train_acc = measure(train)
         run.finish(train_acc=train_acc, val_acc=run.history[-1]["val_acc"], test_acc=test_acc)
 
 
@@ -467,4 +516,9 @@ def restore(model, optimizer, generator, saved):
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    if torch.distributed.is_torchelastic_launched():
+        import ranks
+
+        ranks.run_script(main)
+    else:
+        utils.run_script(main)

@@ -33,9 +33,6 @@ import runs
 import utils
 from utils import InputError, notice
 
-# The last digits of torch's sums depend on the number of threads (measured: the first epoch's loss
-# of `mlp`, in the seventh digit, between 1 and 2), so every run has one, however many run at a time.
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 QUICK = 100  # -quick trains this fraction of the epochs
 
 
@@ -66,7 +63,7 @@ def parse_arguments(arguments):
         type=runs.count,
         default=1,
         metavar="N",
-        help="runs at a time, a core each; the numbers are the same (default: %(default)s)",
+        help="runs at a time, which share the cores; the numbers are the same (default: %(default)s)",
     )
     parser.add_argument(
         "-quick",
@@ -227,8 +224,8 @@ class Planned:
 
     def command_line(self):
         """What a shell in the repository runs it with."""
-        settings = [f"{name}={value}" for name, value in ONE_THREAD.items()]
-        return shlex.join(["env", *settings, "python", *self.words])
+        # One thread: who starts several at a time gives each a core. The numbers are the same.
+        return shlex.join(["env", "OMP_NUM_THREADS=1", "python", *self.words])
 
 
 def planned(edition, folder, data, opt):
@@ -359,6 +356,9 @@ class Runner:
         from tqdm import tqdm
 
         self.left, self.jobs = left, jobs
+        has_affinity = hasattr(os, "sched_getaffinity")
+        cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
+        self.threads = str(max(1, cores // jobs))
         self.lock = threading.Lock()
         self.processes = set()
         self.stopping = False
@@ -382,7 +382,7 @@ class Runner:
                 process = subprocess.Popen(
                     [sys.executable, *experiment.words],
                     cwd=utils.ROOT,
-                    env={**os.environ, **ONE_THREAD},
+                    env={**os.environ, "OMP_NUM_THREADS": self.threads},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=errors,  # a file, so no terminal: its progress bars do not mix with ours

@@ -124,8 +124,9 @@ def add_shared_options(parser):
     parser.add_argument(
         "-data_path",
         metavar="NPZ",
-        help="images and labels [all] (default: data/intel_landscapes.npz, or, where that file "
-        "is not there, the stand-in images that the program draws itself)",
+        help="images and labels; a folder of .npy files is read from disk a block at a time [all] "
+        "(default: data/intel_landscapes.npz, or, where that file is not there, the stand-in "
+        "images that the program draws itself)",
     )
     parser.add_argument(
         "-standardize",
@@ -227,10 +228,11 @@ def code_version(script):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set and the file that it came from.
+    """A data set and the file, or folder of files, that it came from.
 
-    arrays : what `utils.read_npz` returns.
-    name, size, sha256 : of the file; size in bytes.
+    arrays : what `utils.read_data` returns.
+    name, size, sha256 : of the file; size in bytes. A folder's are those of its six files, one
+        after the other in the order of `utils.KEYS`.
     path : of the file, as it was found.
     standin : is it the stand-in in place of the photographs?
     default : is it the course's file, in its place?
@@ -269,7 +271,7 @@ def open_data(opt):
     """The data set of `-data_path`; without it the course's file or, lacking that, the stand-in.
 
     The stand-in is drawn and kept in data/ the first time that it is needed, and standard error
-    says so each time. Raises InputError where `utils.read_npz` does.
+    says so each time. Raises InputError where `utils.read_data` does.
     """
     path = DEFAULT_DATA if opt.data_path is None else Path(opt.data_path)
     if opt.data_path is None and not path.exists():
@@ -290,15 +292,18 @@ def open_data(opt):
                     f"{path}: cannot be written ({error.strerror}); make the stand-in elsewhere with "
                     "'python data/prepare.py synthetic -output NPZ' and name it with -data_path"
                 ) from error
-    arrays = utils.read_npz(path)
-    with open(path, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    arrays = utils.read_data(path)
+    files = [path / f"{key}.npy" for key in utils.KEYS] if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
     return Data(
         arrays=arrays,
         path=path,
-        name=path.name,
-        size=path.stat().st_size,
-        sha256=digest,
+        name=path.resolve().name if path.is_dir() else path.name,
+        size=sum(file.stat().st_size for file in files),
+        sha256=digest.hexdigest(),
         standin=path.resolve() == STANDIN.resolve(),
         default=path.resolve() == DEFAULT_DATA.resolve(),
     )
@@ -359,6 +364,8 @@ class Run:
     title : model and settings, for the figures.
     figures : list of `Figure`.
     """
+
+    ranks = 1  # processes that train together; ranks.py has the run of several
 
     def __init__(self, opt, data, name, title, figures):
         self.opt = opt
@@ -643,6 +650,7 @@ class Run:
                 "numpy": np.__version__,
                 "torch": _version("torch"),
             },
+            "ranks": self.ranks,
             "initial": self.initial,
             "epochs": [{"epoch": i, **row} for i, row in enumerate(self.history, 1)],
             "final": self.final,

@@ -114,14 +114,16 @@ def parse(parser, arguments, models, file_name, resolve, uses):
     return Sweep(planned, swept, file_name(joined, parser), " ".join(words), unused)
 
 
-def run(sweep, train):
+def run(sweep, train, open_data=runs.open_data):
     """Train the runs of a sweep in turn, `train(opt, name, data)` each; then compare them.
+
+    `open_data` is a function of the options that returns `runs.Data`.
 
     A run stopped by Ctrl-C keeps its work and ends the program; -resume goes on with each run that
     has a checkpoint and starts the others. InputError where the data cannot be read.
     """
     first, _ = sweep.runs[0]
-    data = runs.open_data(first)
+    data = open_data(first)
     if sweep.unused:
         notice(f"note: {first.model} makes no use of {sweep.unused}")
     if not sweep.swept:

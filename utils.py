@@ -2,20 +2,23 @@
 
 A student's own skeleton runs unchanged beside this file: `configure_seed`, `load_dataset` and
 `ClassificationDataset` are the course's. The scripts of this repository read the same files
-through `read_npz` and `Pixels`, which keep the images as bytes and turn them into floats a block
-at a time. Neither torch nor matplotlib is imported before something needs it.
+through `read_data` and `Pixels`, which keep the images as bytes, in memory or, from a folder of
+.npy files, on disk, and turn them into floats a block at a time. Neither torch nor matplotlib is
+imported before something needs it.
 """
 
 import argparse
 import contextlib
 import hashlib
 import math
+import mmap
 import os
 import random
 import signal
 import sys
 import tempfile
 import textwrap
+import threading
 import zipfile
 from pathlib import Path
 
@@ -23,6 +26,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent
 SPLITS = ("train", "val", "test")
+KEYS = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
 
 # A file may not claim to hold much more than its size on disk: photographs shrink two- to
 # fivefold in a zip, a zip bomb a thousandfold.
@@ -129,6 +133,11 @@ def configure_seed(seed):
 # Loading
 
 
+def read_data(path):
+    """The data set at `path`: an npz file (see `read_npz`) or a folder (see `open_folder`)."""
+    return open_folder(path) if os.path.isdir(path) else read_npz(path)
+
+
 def read_npz(path):
     """Read an image data set in the course's format, trusting nothing that the file says.
 
@@ -149,41 +158,56 @@ def read_npz(path):
         loaded, and no more memory is taken than the file's size on disk can account for.
     """
     path = Path(path)
+    with _opened_npz(path) as archive:
+        arrays = {key: read_member(archive, key) for key in KEYS}
+    return _checked(arrays, path)
+
+
+@contextlib.contextmanager
+def _opened_npz(path):
+    """Open an npz of the six arrays; whatever is wrong with it becomes an InputError."""
     if os.path.isdir(path):
-        raise InputError(f"{path}: is a folder; -data_path takes an .npz file")
+        raise InputError(f"{path}: is a folder, not an .npz file")
     if not os.path.exists(path):
         raise InputError(
             f"{path}: no such file; 'python data/prepare.py -h' says how to make or fetch one"
         )
     if not os.path.isfile(path):
-        raise InputError(f"{path}: is not a regular file; -data_path takes an .npz file")
-    arrays = {f"{split}_{part}": None for split in SPLITS for part in ("images", "labels")}
+        raise InputError(f"{path}: is not a regular file; give an .npz file")
+    with (
+        _damage_as_input_error(path, "damaged or not an npz file"),
+        zipfile.ZipFile(path) as archive,
+    ):
+        for key in KEYS:
+            if f"{key}.npy" not in archive.namelist():
+                raise InputError(
+                    f"{path}: lacks the array '{key}'; an image data set has images and labels for "
+                    "train, val and test"
+                )
+        yield archive
+
+
+@contextlib.contextmanager
+def _damage_as_input_error(path, what):
+    """Turn what reading a damaged file raises into an InputError, which starts "path: what".
+
+    zipfile, its decompressors and the parsers of headers raise whatever comes up, MemoryError for
+    deep nesting among it.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            for key in arrays:
-                if f"{key}.npy" not in archive.namelist():
-                    raise InputError(
-                        f"{path}: lacks the array '{key}'; an image data set has images and labels "
-                        "for train, val and test"
-                    )
-                arrays[key] = read_member(archive, key)
+        yield
     except InputError:
         raise
     except Exception as error:
-        # A damaged file makes zipfile, its decompressors and the parsers of headers raise whatever
-        # comes up, MemoryError for deep nesting among it.
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path}: damaged or not an npz file ({reason}); fetch it again"
-        ) from error
-    return _checked(arrays, path)
+        raise InputError(f"{path}: {what} ({reason}); fetch it again") from error
 
 
-def read_member(archive, key):
-    """The array `key` of an open npz archive, its header checked before memory is taken.
+@contextlib.contextmanager
+def _opened_member(archive, key):
+    """Open the array `key` of an npz; yields a stream of its .npy bytes and how many there are.
 
-    Raises ValueError where the header claims what the file cannot hold or does not match the data,
-    and for pickled objects, which are never loaded; on damage whatever zipfile and NumPy raise.
+    ValueError where it claims more bytes than the archive's file can hold; KeyError without it.
     """
     member = archive.getinfo(f"{key}.npy")
     size = os.fstat(archive.fp.fileno()).st_size
@@ -192,22 +216,40 @@ def read_member(archive, key):
             f"'{key}' claims {member.file_size} bytes, which a file of {size} bytes cannot hold"
         )
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            header = np.lib.format.read_array_header_2_0(stream)
-        else:
-            raise ValueError(f"'{key}' is of npy version {version}")
-        shape, fortran_order, dtype = header
-        if dtype.hasobject:
-            raise ValueError(f"'{key}' holds pickled objects, which are never loaded")
-        n_bytes = math.prod(shape) * dtype.itemsize
-        there = member.file_size - stream.tell()
-        if min(shape, default=0) < 0 or dtype.itemsize == 0 or n_bytes != there:
-            raise ValueError(f"the header of '{key}' does not match its data")
+        yield stream, member.file_size
+
+
+def _read_header(stream, size, key):
+    """(shape, fortran_order, dtype) of an .npy stream of `size` bytes.
+
+    ValueError where the header does not match that size, and for pickled objects.
+    """
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        header = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        header = np.lib.format.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"'{key}' is of npy version {version}")
+    shape, _, dtype = header
+    if dtype.hasobject:
+        raise ValueError(f"'{key}' holds pickled objects, which are never loaded")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or dtype.itemsize == 0 or n_bytes != size - stream.tell():
+        raise ValueError(f"the header of '{key}' does not match its data")
+    return header
+
+
+def read_member(archive, key):
+    """The array `key` of an open npz archive, its header checked before memory is taken.
+
+    Raises ValueError where the header claims what the file cannot hold or does not match the data,
+    and for pickled objects, which are never loaded; on damage whatever zipfile and NumPy raise.
+    """
+    with _opened_member(archive, key) as (stream, size):
+        shape, fortran_order, dtype = _read_header(stream, size, key)
         array = np.empty(math.prod(shape), dtype)
-        rest = memoryview(array).cast("B") if n_bytes else b""
+        rest = memoryview(array).cast("B") if array.nbytes else b""
         while rest:
             chunk = stream.read(min(len(rest), 2**20))
             if not chunk:
@@ -216,6 +258,125 @@ def read_member(archive, key):
             rest = rest[len(chunk) :]
         stream.read(1)  # reaches the end, where the archive's checksum is compared
     return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def npz_pieces(path, size=2**20):
+    """Yield (key, piece) of an npz, key by key: the bytes of the six .npy files, as they are.
+
+    Raises InputError where the archive is damaged or lacks an array; what the arrays hold is left
+    to `open_folder`, which can read the files made of the pieces.
+    """
+    path = Path(path)
+    with _opened_npz(path) as archive:
+        for key in KEYS:
+            with _opened_member(archive, key) as (stream, _):
+                while piece := stream.read(size):
+                    yield key, piece
+
+
+def open_folder(folder, called=None):
+    """Open a data set larger than memory: the arrays of `read_npz` as .npy files in a folder.
+
+    Parameters
+    ----------
+    folder : holds train_images.npy, train_labels.npy and so on, as `read_npz` describes the arrays;
+        images in C order. `python data/prepare.py unpack FILE.npz FOLDER` makes one.
+    called : what messages call it, if not `folder`.
+
+    Returns
+    -------
+    dict as of `read_npz`, but with the images as `StoredImages`, which stay in their files; labels
+    are read.
+
+    Raises
+    ------
+    InputError where a file is missing, damaged, or not of this format.
+    """
+    folder, called = Path(folder), called or folder
+    arrays = {}
+    for key in KEYS:
+        path = folder / f"{key}.npy"
+        if not os.path.lexists(path):
+            raise InputError(
+                f"{called}: lacks {path.name}; a data folder has images and labels for train, val "
+                "and test, as 'python data/prepare.py unpack' makes them from an .npz file"
+            )
+        if not os.path.isfile(path):
+            raise InputError(f"{called}: {path.name} is not a regular file")
+        stream = open(path, "rb", buffering=0)  # noqa: SIM115, stays open for the images
+        with _damage_as_input_error(called, f"{path.name} is damaged or not an npy file"):
+            size = os.fstat(stream.fileno()).st_size
+            shape, fortran_order, dtype = _read_header(stream, size, key)
+            if key.endswith("labels"):
+                mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
+                order = "F" if fortran_order else "C"
+                arrays[key] = np.ndarray(shape, dtype, mapped, stream.tell(), order=order)
+                stream.close()
+            elif dtype == np.uint8 and not fortran_order:
+                arrays[key] = StoredImages(stream, stream.tell(), shape)
+            else:
+                raise InputError(
+                    f"{called}: {path.name} is {dtype} in {'CF'[fortran_order]} order; images that "
+                    "stay in their file are uint8 in C order"
+                )
+    return _checked(arrays, called)
+
+
+class StoredImages:
+    """The images of an .npy file, which stay there: what is asked for is read, and not kept.
+
+    `images[rows]`, `rows` a slice of step 1 or an array of integers, is a new uint8 ndarray.
+    `shape`, `ndim`, `dtype` and `len` are those of an ndarray, so that code which takes rows of
+    images takes either.
+
+    Rows are read by their position. A memory map would do as well, but all that it touches counts
+    as this process's memory until it is given back, and for each row of a shuffled block today's
+    Linux maps up to 2 MB around it.
+
+    stream : the file, open for reading bytes without a buffer.
+    offset : where in it the first image starts.
+    shape : (n, height, width) or (n, height, width, channels).
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, stream, offset, shape):
+        self.stream, self.offset, self.shape = stream, offset, shape
+        self.ndim = len(shape)
+        self.reading = threading.Lock()
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(len(self))
+            block = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint8)
+            self._read_into(block, start)
+        else:
+            block = np.empty((len(rows), *self.shape[1:]), np.uint8)
+            for image, row in zip(block, rows.tolist(), strict=True):
+                self._read_into(image, row)
+        return block
+
+    def _read_into(self, array, row):
+        """Fill the array with what the file holds from this row on."""
+        rest = memoryview(array).cast("B") if array.size else b""
+        with self.reading:
+            self.stream.seek(self.offset + row * math.prod(self.shape[1:]))
+            while rest:
+                n_bytes = self.stream.readinto(rest)
+                if not n_bytes:
+                    raise InputError(f"{self.stream.name}: has become shorter since it was opened")
+                rest = rest[n_bytes:]
+
+
+def flat(images):
+    """Images (n, height, width[, channels]) as the rows of a matrix, (n, features)."""
+    if isinstance(images, StoredImages):
+        shape = len(images), math.prod(images.shape[1:])
+        return StoredImages(images.stream, images.offset, shape)
+    return images.reshape(len(images), -1)
 
 
 def _checked(arrays, path):
@@ -246,12 +407,12 @@ def _checked(arrays, path):
                 )
             if images.min() < 0 or images.max() > 255:
                 raise InputError(f"{path}: {split}_images has pixels outside 0 to 255")
+            images = images.astype(np.uint8)
         if labels.dtype.kind not in "iu":
             raise InputError(f"{path}: {split}_labels are {labels.dtype}, not integers")
         if labels.min() < 0:
             raise InputError(f"{path}: {split}_labels has a negative label")
-        checked[f"{split}_images"] = images.astype(np.uint8, copy=False)
-        checked[f"{split}_labels"] = labels
+        checked[f"{split}_images"] = images
 
     classes = np.unique(arrays["train_labels"])
     if len(classes) == 1:
@@ -276,7 +437,7 @@ def load_dataset(data_path, bias=False):
 
     Parameters
     ----------
-    data_path : path of the npz file (see `read_npz`).
+    data_path : path of the npz file, or of a folder (see `read_data`).
     bias : append a column of ones to the features?
 
     Returns
@@ -286,9 +447,9 @@ def load_dataset(data_path, bias=False):
 
     Raises
     ------
-    InputError where `read_npz` does.
+    InputError where `read_data` does.
     """
-    arrays = read_npz(data_path)
+    arrays = read_data(data_path)
     data = {}
     for name, split in zip(("train", "dev", "test"), SPLITS, strict=True):
         pixels = Pixels(arrays.pop(f"{split}_images"), bias=bias)
@@ -331,7 +492,8 @@ class Pixels:
 
     Parameters
     ----------
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels).
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
+        `StoredImages`.
     bias : append a column of ones?
     dtype : of the floats. pixels / 256 are exact in float32 and float64 alike.
     standardize : None, or the pair (mean, deviation) of `feature_statistics`.
@@ -339,7 +501,7 @@ class Pixels:
     """
 
     def __init__(self, images, bias=False, dtype=np.float64, standardize=None, order=None):
-        self.bytes = images.reshape(len(images), -1)
+        self.bytes = flat(images)
         self.bias = bias
         self.dtype = np.dtype(dtype)
         self.standardize = standardize
@@ -378,7 +540,7 @@ def feature_statistics(images, block=1024):
     The sums are sums of integers and so exact. A constant feature has its deviation given as 1,
     so that standardising makes it 0 in place of dividing by 0.
     """
-    raw = images.reshape(len(images), -1)
+    raw = flat(images)
     n, features = raw.shape
     total, squares = np.zeros(features, np.int64), np.zeros(features, np.int64)
     for start in range(0, n, block):

@@ -7,6 +7,7 @@
     python data/prepare.py download cifar10            the authors' archive, then the one below
     python data/prepare.py octmnist FILE               data/octmnist.npz, the 2023-24 edition's
     python data/prepare.py cifar10 FILE_OR_FOLDER      data/cifar10.npz from the binary version
+    python data/prepare.py unpack FILE.npz FOLDER      the arrays as .npy files, for runs that read from disk
 
 Every file holds train_images, train_labels, val_images, val_labels, test_images and test_labels:
 images uint8 of shape (n, height, width) or (n, height, width, channels), labels integers of shape
@@ -459,6 +460,39 @@ def _one_line(error):
     return text if len(text) <= 200 else text[:197] + "..."
 
 
+# --- unpack: a data file as a folder, which a run reads from disk ---
+
+
+def unpack(source, folder):
+    """Copy the six arrays of an npz into .npy files in a new folder, never whole in memory.
+
+    The folder takes its name only when it is whole and `utils.open_folder` takes it.
+
+    Raises InputError where the file is missing or damaged or no data set, its images are not uint8
+    in C order, or the folder is there already or cannot be made.
+    """
+    source, folder = Path(source), Path(folder)
+    if os.path.lexists(folder):
+        raise InputError(f"{folder}: is there already; remove it or give another name")
+    if not folder.parent.is_dir():
+        raise InputError(f"{folder}: there is no folder {folder.parent}; make it")
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}-", dir=folder.parent) as parent:
+        whole = Path(parent) / "whole"
+        whole.mkdir()
+        with _progress(unit="B", unit_scale=True) as bar:
+            for key, piece in utils.npz_pieces(source):
+                with open(whole / f"{key}.npy", "ab") as file:
+                    file.write(piece)
+                bar.update(len(piece))
+        for path in whole.iterdir():
+            with open(path, "ab") as file:
+                os.fsync(file.fileno())
+        arrays = utils.open_folder(whole, called=source)
+        labels = {split: arrays[f"{split}_labels"] for split in SPLITS}
+        os.rename(whole, folder)
+    report(folder, labels, [f"class {k}" for k in range(labels["train"].max() + 1)])
+
+
 # --- The command line ---
 
 
@@ -508,6 +542,9 @@ def _parser():
         type=Path,
         help=f"cifar-10-binary.tar.gz or the folder {CIFAR10_FOLDER}",
     )
+    sub = command("unpack", None, "turn an npz file into a folder for data larger than memory")
+    sub.add_argument("file", metavar="FILE", type=Path, help="the npz file")
+    sub.add_argument("folder", metavar="FOLDER", type=Path, help="the folder to make")
     return parser
 
 
@@ -533,6 +570,8 @@ def main(argv=None):
             download(args.name, DATA)
         elif args.command == "octmnist":
             octmnist(args.file, args.output)
+        elif args.command == "unpack":
+            unpack(args.file, args.folder)
         else:
             cifar10(args.source, args.output)
     except ModuleNotFoundError as error:

@@ -94,3 +94,11 @@ def test_checkpoints_prints_every_model(tiny_npz):
     for _, size, writing, share, holding in rows:
         assert float(size) >= 0 and float(writing) > 0 and float(holding) >= 0
         assert abs(float(share.rstrip("%")) - 100 * float(writing) / 30) < 0.001
+
+
+def test_scale_refuses_a_missing_folder_and_a_missing_file(tmp_path):
+    for arguments in (["memory", tmp_path / "none"], ["ranks", "-data_path", tmp_path / "none"]):
+        done = run_script("benchmarks/scale.py", *arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert str(tmp_path / "none") in done.stderr

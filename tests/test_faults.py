@@ -184,7 +184,7 @@ PHASES = {
     "before the first line": ("runs.Run.say:1", 0),
     "before the first epoch": ("runs.Run.epochs:1", 0),
     "training": ({"q1": "script.MLP.train_epoch:3", "q2": "runs.Run.progress:3"}, 2),
-    "evaluation": ({"q1": "script.MLP.scores:8", "q2": "script.evaluate:4"}, 2),
+    "evaluation": ({"q1": "script.MLP.evaluate:8", "q2": "script.evaluate:4"}, 2),
     "before an epoch's line": ("runs.Run.end_epoch:3", 2),
     "before an epoch's snapshot": ("runs.Run.warn_if_not_finite:3", 2),
     "before a checkpoint": ("runs.Run.save_checkpoint:3", 3),
@@ -192,7 +192,7 @@ PHASES = {
     "keeping the checkpoint before": ("os.replace:2", 2),
     "naming a checkpoint": ("os.replace:3", 2),
     "after the last epoch": ("runs.Run.duration:1", 4),
-    "the last evaluation": ({"q1": "script.MLP.evaluate:3", "q2": "script.evaluate:6"}, 4),
+    "the last evaluation": ({"q1": "script.MLP.evaluate:11", "q2": "script.evaluate:6"}, 4),
     "before finishing": ("runs.Run.finish:1", 4),
     "the last checkpoint": ("runs.Run._write_checkpoint:5", None),
     "the record": ("runs.Run._write_record:1", None),
@@ -255,7 +255,9 @@ def test_stopped_while_the_stand_in_is_drawn(q1, run_main, faults, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", ["script.restore:1", "script.accuracy:1", "runs.Run.finish:1"])
+@pytest.mark.parametrize(
+    "where", ["script.restore:1", "script.count_correct:1", "runs.Run.finish:1"]
+)
 def test_a_finished_run_is_not_marked_interrupted(a_run, faults, tmp_path, where):
     """Stopped when it is resumed with nothing left to train, it stays as it was."""
     assert a_run("numpy mlp", "x", 3).status == 0

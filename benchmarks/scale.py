@@ -1,0 +1,145 @@
+"""Data larger than memory, and one run on several processes: the README's tables.
+
+    python benchmarks/scale.py memory FOLDER        seconds an epoch and peak memory at 1, 10, 100 x
+    python benchmarks/scale.py ranks -data_path data/intel_landscapes.npz
+
+`memory` draws the stand-in in FOLDER at so many times its size, unpacks it there and trains from
+the folders, one epoch of each model, by the scripts as they are; what it has drawn is kept and used
+again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and half an hour on two cores.
+`ranks` sets one process of two threads beside two ranks of one thread, in turn.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import utils
+
+MODELS = {
+    "logistic regression, NumPy": ("hw1-q1.py", "logistic_regression"),
+    "MLP, torch, batch 64": ("hw1-q2.py", "mlp"),
+}
+BATCH_SIZES = (64, 512)
+
+
+def run(*command, **environment):
+    """Run a command to its end, its output dropped; its peak memory in bytes."""
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, **environment},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if status:
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip().splitlines() or [
+                "without a word"
+            ]
+            raise utils.InputError(f"{command[0]} failed: {words[-1]}")
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def record_of(*command, **environment):
+    """(the record of a run of one of the scripts, its peak memory in bytes)."""
+    with tempfile.TemporaryDirectory() as plots:
+        peak = run(*command, "-plots_dir", plots, **environment)
+        (path,) = Path(plots).glob("*record*.json")
+        return json.loads(path.read_text()), peak
+
+
+def data_folder(folder, times):
+    """The stand-in at `times` its size as a folder of .npy files, drawn if it is not there yet."""
+    path = folder / f"standin-{times}"
+    if not path.is_dir():
+        npz = folder / f"standin-{times}.npz"
+        utils.notice(f"drawing {path}")
+        run(ROOT / "data" / "prepare.py", "synthetic", "-times", times, "-output", npz)
+        run(ROOT / "data" / "prepare.py", "unpack", npz, path)
+        npz.unlink()
+    return path
+
+
+def memory(folder, times):
+    """Print seconds an epoch and peak memory of each model at each size, and the arithmetic."""
+    print("| model | examples | on disk | training, s | evaluation, s | peak memory |")
+    print("|---|---|---|---|---|---|")
+    lines = []
+    for name, (script, model) in MODELS.items():
+        for many in times:
+            path = data_folder(folder, many)
+            utils.notice(f"{name}: {many} x")
+            record, peak = record_of(ROOT / script, model, "-epochs", 1, "-data_path", path)
+            n = 12_630 * many
+            seconds = record["seconds"]
+            print(
+                f"| {name} | {n:,} | {record['data']['bytes'] / 1e9:.2f} GB "
+                f"| {seconds['training']:.1f} | {seconds['evaluation']:.1f} "
+                f"| {peak / 1e6:.0f} MB |",
+                flush=True,
+            )
+        lines.append((name, n, seconds["training"]))
+    print("\nArithmetic, not measured: if training divides evenly and the network costs nothing,")
+    for name, n, seconds in lines:
+        hours = 100 * seconds / n * 1e9 / 3600
+        print(
+            f"- {name}: 100 epochs of 10^9 examples take {hours:,.0f} h on one such machine"
+            + (f", {hours / 64:,.1f} h on 64." if "torch" in name else "; its steps do not divide.")
+        )
+
+
+def ranks(data_path, repeats):
+    """Print the paired times of one process with two threads and two ranks with one thread each."""
+    print("| batch | 1 process, 2 threads, s an epoch | 2 ranks, 1 thread each | ratio |")
+    print("|---|---|---|---|")
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", 2)
+    for batch_size in BATCH_SIZES:
+        options = (ROOT / "hw1-q2.py", "mlp", "-epochs", 3, "-batch_size", batch_size)
+        options += ("-data_path", data_path)
+        pairs = []
+        for _ in range(repeats):
+            one, _ = record_of(*options, OMP_NUM_THREADS="2")
+            two, _ = record_of(*torchrun, *options, OMP_NUM_THREADS="1")
+            pairs.append([record["seconds"]["training"] / 3 for record in (one, two)])
+        one, two = (median(times) for times in zip(*pairs, strict=True))
+        ratio = median(one / two for one, two in pairs)
+        print(f"| {batch_size} | {one:.2f} | {two:.2f} | {ratio:.2f} |", flush=True)
+
+
+def parse_arguments():
+    parser = utils.Parser(description="Data larger than memory, and one run on several processes.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    sub = commands.add_parser("memory", help="seconds and memory an epoch as the data grow")
+    sub.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="where the data are drawn and kept"
+    )
+    sub.add_argument(
+        "-times", type=int, nargs="+", default=[1, 10, 100], help="(default: 1 10 100)"
+    )
+    sub = commands.add_parser("ranks", help="one process against two under torchrun, in turn")
+    sub.add_argument("-data_path", type=Path, required=True, metavar="NPZ")
+    sub.add_argument("-repeats", type=int, default=5, help="(default: %(default)s)")
+    return parser.parse_args()
+
+
+def main():
+    opt = parse_arguments()
+    if opt.command == "memory":
+        if not opt.folder.is_dir():
+            raise utils.InputError(f"{opt.folder}: no such folder; make it, on a disk with room")
+        memory(opt.folder.resolve(), opt.times)
+    else:
+        ranks(opt.data_path.resolve(), opt.repeats)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)
