@@ -211,7 +211,7 @@ class Perceptron(LinearModel):
     An example at a time on pixels / 256, its predictions are those of exact arithmetic, in float32
     too. Those pixels and their sums are multiples of 1/256, which float32 holds without rounding up
     to 2^16, so W is exact; the rounding of a score matters only where the two largest nearly tie,
-    and those few are computed again in float64.
+    and those few are computed again in float64, in training and in evaluation.
     """
 
     # |computed - exact| < LAMBDA sqrt(n) u |w| |x| for a dot product of n terms in arithmetic of
@@ -223,6 +223,22 @@ class Perceptron(LinearModel):
     def __init__(self, n_classes, n_features, dtype=np.float64):
         super().__init__(n_classes, n_features, dtype)
         self.rounding = None  # of a score in float32 with |x| = 1; set for a block at a time
+
+    def rounding_up_to(self, norm):
+        """The most by which rounding in float32 can part two scores, for |x| = 1 and |W| = norm."""
+        return self.LAMBDA * math.sqrt(self.W.shape[1]) * 2**-24 * float(norm)
+
+    def score_blocks(self, X, y):
+        """Yield (X W^T, y) for a block of rows at a time, the largest score the right one."""
+        rounding = self.rounding_up_to(np.linalg.norm(self.W))
+        for X_block, y_block in blocks(X, y, CHUNK):
+            scores = (X_block @ self.W.T).astype(np.float64)
+            if X_block.dtype == self.W.dtype == np.float32:
+                second, first = np.sort(scores, axis=1)[:, -2:].T
+                size = np.sqrt(np.einsum("ij,ij->i", X_block, X_block))
+                close = first - second <= rounding * size
+                scores[close] = X_block[close].astype(np.float64) @ self.W.T.astype(np.float64)
+            yield scores, y_block
 
     def update_weight(self, x_i, y_i, **kwargs):
         """Add x_i (n_features,) to the gold class's row and take it from the predicted one's.
@@ -255,7 +271,7 @@ class Perceptron(LinearModel):
             if self.W.dtype == np.float32:
                 # In a block W grows by at most sqrt(2) |x| an example, and |x| <= sqrt(n).
                 size = np.linalg.norm(self.W) + math.sqrt(2 * n_features) * self.BLOCK
-                self.rounding = self.LAMBDA * math.sqrt(n_features) * 2**-24 * float(size)
+                self.rounding = self.rounding_up_to(size)
             for x_i, y_i in zip(X_block, y_block.tolist(), strict=True):
                 self.update_weight(x_i, y_i)
 
@@ -480,8 +496,8 @@ def train(opt, name, data):
     def matrix(split, dtype):
         return utils.Pixels(data.arrays[f"{split}_images"], linear, dtype, scale)
 
-    # The linear models' accuracies are taken in float64, so that no near tie is decided by rounding.
-    evaluation_dtype = "float64" if linear else opt.precision
+    # No near tie may be decided by rounding: the perceptron sees to that, in either precision.
+    evaluation_dtype = "float64" if opt.model == "logistic_regression" else opt.precision
     train_X = matrix("train", opt.precision)
     evaluated_X, val_X, test_X = (matrix(split, evaluation_dtype) for split in utils.SPLITS)
 

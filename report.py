@@ -354,7 +354,7 @@ def about_loss(words, losses):
         return f"The {words} is not finite in {len(losses) - len(finite)} of {len(losses)} epochs."
     lowest, epoch = min(finite)
     n, last = len(losses), losses[-1]
-    if epoch <= 0.9 * n:
+    if epoch <= 0.9 * n and last > 1.01 * lowest:
         return (
             f"The {words} turns: it is lowest, {lowest:.4g}, after epoch {epoch} of {n}, and ends at "
             f"{last:.4g}, {last / lowest:.3g} times that."
@@ -455,7 +455,8 @@ def comparison(labels, records, timed):
         if sooner < later:
             sentences.append(
                 f"With {labels[best]} epoch {sooner} reaches the validation accuracy that {labels[i]} "
-                f"ends with and first reaches in epoch {later}: {later - sooner} epochs saved."
+                f"ends with and first reaches in epoch {later}: {later - sooner} "
+                f"epoch{'s' * (later - sooner > 1)} saved."
             )
     seconds = [sweeps.seconds_of(record) for record in records]
     slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))
