@@ -13,6 +13,7 @@ course's reports, .4597 for 45.97%.
 
 import base64
 import math
+import statistics
 
 import sweeps
 import utils
@@ -37,7 +38,7 @@ CAPTIONS = {
     "validation-accuracy": "validation accuracy",
     **sweeps.YLABELS,
 }
-LAST = 20  # epochs over which a curve's swing is measured
+SWING = 5  # a curve's swing is measured over this fraction of its epochs, the last ones
 
 
 def write(edition, experiments, folder, data, quick):
@@ -61,6 +62,8 @@ def write(edition, experiments, folder, data, quick):
         why = "stand-in images"
     elif quick:
         why = f"a {quick}th of the epochs"
+    elif counts != edition.examples:
+        why = "another number of images"
     entries = [
         Entry(planned, question, experiment, edition, counts, why)
         for planned in experiments
@@ -120,7 +123,7 @@ def remarks(edition, data, counts, quick):
         own = data.path.resolve() == (utils.ROOT / edition.data).resolve()
         sentences.append(
             f"The published numbers are of the course's own split, {published}. This file "
-            f"{'lies in the place of' if own else 'is another than'} {edition.data}. Where its split "
+            f"{'lies in the place of' if own else 'is not'} {edition.data}. Where its split "
             "or its resizing differs from the course's, a correct program lands near the published "
             "numbers and not on them."
         )
@@ -145,6 +148,8 @@ def in_words(seconds):
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
+    if minutes and not seconds:
+        return f"{minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
@@ -203,12 +208,13 @@ class Entry:
         }
 
     def outside(self):
-        """The quantities that lie outside their band."""
-        return [
-            split
-            for split, (low, high) in self.experiment.band.items()
-            if not float(low) <= round(self.ours[split], 4) <= float(high)
-        ]
+        """The quantities that lie outside their band, rounded to the digits that it is given with."""
+        outside = []
+        for split, (low, high) in self.experiment.band.items():
+            digits = max(len(str(end).partition(".")[2]) for end in (low, high))
+            if not float(low) <= round(self.ours[split], digits) <= float(high):
+                outside.append(split)
+        return outside
 
     def verdict(self):
         """Is our run in the band of correct results? In words, and as a class of the page."""
@@ -272,17 +278,13 @@ class Entry:
             if name in epochs[0] and n > 1:
                 sentences.append(about_loss(words, [row[name] for row in epochs]))
         if n > 1:
-            low, high, mean = self.swing()
+            count, low, high, mean = swing(self.record)
+            oscillates = ": it oscillates" if high - low > 0.1 else ""
             sentences.append(
-                f"Over the last {min(n, LAST)} epochs validation accuracy runs from "
-                f"{fraction(low)} to {fraction(high)}, {fraction(mean)} on average."
+                f"Over the last {count} epochs validation accuracy runs from "
+                f"{fraction(low)} to {fraction(high)}, {fraction(mean)} on average{oscillates}."
             )
         return sentences
-
-    def swing(self):
-        """Lowest, highest and mean validation accuracy of the last epochs."""
-        accuracies = [row["val_acc"] for row in self.record["epochs"]][-LAST:]
-        return min(accuracies), max(accuracies), sum(accuracies) / len(accuracies)
 
     def offset(self, split):
         """How far an accuracy lies from the middle of its band; None without one or the other."""
@@ -307,36 +309,39 @@ class Entry:
                 for p, n in ((ours, self.counts[split]), (nearest, self.edition.examples[split]))
             ]
             distance = abs(ours - nearest) / math.hypot(*errors)
-            likely = "is likely to make" if distance < 2 else "is unlikely to make by itself"
+            share = math.erfc(distance / math.sqrt(2))
+            often = f"{share:.1%}" if share >= 0.001 else "fewer than 0.1%"
             sentences.append(
                 f"The {NAMES[split]} accuracy, {fraction(ours)}, lies {fraction(abs(ours - nearest))} "
                 f"{'above' if ours > nearest else 'below'} the band. Drawn on another "
                 f"{self.counts[split]:,} images, an accuracy has a standard error of "
                 f"{fraction(errors[0])}, the published one of {fraction(errors[1])}: the distance is "
-                f"{distance:.1f} standard errors of a difference, which a random split {likely}."
+                f"{distance:.1f} times the standard error of a difference. Chance alone, in how the "
+                f"images were split, parts two equal programs so far or further in {often} of cases."
             )
             offsets = [entry.offset(split) for entry in entries if entry is not self]
             offsets = [offset for offset in offsets if offset is not None]
-            if offsets:
-                mean = sum(offsets) / len(offsets)
+            if len(offsets) > 2:
+                middle = statistics.median(offsets)
                 sentences.append(
-                    f"On the same images the edition's {len(offsets)} other runs with such a band lie "
-                    f"{fraction(abs(mean))} {'above' if mean > 0 else 'below'} the middles of theirs on "
-                    f"average, this one {fraction(abs(self.offset(split)))} "
+                    f"On the same images the edition's {len(offsets)} other runs with such a band lie, "
+                    f"in the median, {fraction(abs(middle))} {'above' if middle > 0 else 'below'} the "
+                    f"middles of theirs, this one {fraction(abs(self.offset(split)))} "
                     f"{'above' if self.offset(split) > 0 else 'below'}."
                 )
         if sentences and len(self.record["epochs"]) > 1:
-            low, high, _ = self.swing()
+            count, low, high, _ = swing(self.record)
+            meetings = []
             for split in self.outside():
                 first, last = (float(end) for end in self.experiment.band[split])
                 meets = "lies in" if low <= first and last <= high else "meets"
                 if last < low or high < first:
                     meets = "does not meet"
-                sentences.append(
-                    f"Validation accuracy moves by {fraction(high - low)} within the last "
-                    f"{min(len(self.record['epochs']), LAST)} epochs, from {fraction(low)} to "
-                    f"{fraction(high)}: the band of the {NAMES[split]} accuracy {meets} that range."
-                )
+                meetings.append(f"the band of the {NAMES[split]} accuracy {meets} that range")
+            sentences.append(
+                f"Validation accuracy moves by {fraction(high - low)} within the last {count} epochs, "
+                f"from {fraction(low)} to {fraction(high)}: {several(meetings)}."
+            )
         norms = [entry["w_norm"] for entry in self.experiment.published if "w_norm" in entry]
         if sentences and norms and "w_norm" in self.ours and not isinstance(norms[0], list):
             norm, published = self.ours["w_norm"], float(norms[0])
@@ -347,6 +352,13 @@ class Entry:
         return sentences
 
 
+def swing(record):
+    """How many the last epochs are, and their lowest, highest and mean validation accuracy."""
+    accuracies = [row["val_acc"] for row in record["epochs"]]
+    last = accuracies[-max(1, len(accuracies) // SWING) :]
+    return len(last), min(last), max(last), sum(last) / len(last)
+
+
 def about_loss(words, losses):
     """Where a loss has its lowest value, and what it does after."""
     finite = [(loss, epoch) for epoch, loss in enumerate(losses, 1) if loss is not None]
@@ -354,13 +366,19 @@ def about_loss(words, losses):
         return f"The {words} is not finite in {len(losses) - len(finite)} of {len(losses)} epochs."
     lowest, epoch = min(finite)
     n, last = len(losses), losses[-1]
-    if epoch <= 0.9 * n and last > 1.01 * lowest:
+    if epoch == n:
+        return f"The {words} is still falling in the last epoch, {n}, where it is {last:.4g}."
+    end = losses[-max(1, n // SWING) :]
+    if len(end) > 2 and max(end) > 2 * min(end):
+        return (
+            f"The {words} oscillates: over the last {len(end)} epochs it runs from {min(end):.4g} to "
+            f"{max(end):.4g}. It is lowest, {lowest:.4g}, in epoch {epoch} of {n}."
+        )
+    if epoch <= 0.9 * n and min(losses[math.ceil(0.9 * n) - 1 :]) > 1.01 * lowest:
         return (
             f"The {words} turns: it is lowest, {lowest:.4g}, after epoch {epoch} of {n}, and ends at "
             f"{last:.4g}, {last / lowest:.3g} times that."
         )
-    if epoch == n:
-        return f"The {words} is still falling in the last epoch, {n}, where it is {last:.4g}."
     return f"The {words} is lowest, {lowest:.4g}, in epoch {epoch} of {n}, and ends at {last:.4g}."
 
 
@@ -440,6 +458,13 @@ def comparison(labels, records, timed):
         f"Best by final validation accuracy: {labels[best]}, with {fraction(finals[best])} against "
         f"{against}."
     )
+    gap = min(finals[best] - finals[i] for i in others)
+    _, low, high, _ = swing(records[best])
+    if gap < high - low:
+        sentences.append(
+            f"It leads by {fraction(gap)}, less than its own accuracy moves in the last epochs "
+            f"({fraction(high - low)}): another last epoch could turn that round."
+        )
     highest = tests.index(max(tests))
     if highest == best:
         sentences.append(f"Its test accuracy, {fraction(tests[best])}, is the highest too.")
@@ -452,7 +477,7 @@ def comparison(labels, records, timed):
         # Against the epoch in which the other gets there itself: where its curve swings, its last
         # epoch says little about when it had learned as much.
         sooner, later = (first_epoch(records[j], finals[i]) for j in (best, i))
-        if sooner < later:
+        if later - sooner > len(records[i]["epochs"]) / 20:
             sentences.append(
                 f"With {labels[best]} epoch {sooner} reaches the validation accuracy that {labels[i]} "
                 f"ends with and first reaches in epoch {later}: {later - sooner} "
@@ -460,7 +485,7 @@ def comparison(labels, records, timed):
             )
     seconds = [sweeps.seconds_of(record) for record in records]
     slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))
-    if seconds[fast] > 0 and (timed or seconds[slow] > 1.2 * seconds[fast]):
+    if timed and seconds[fast] > 0:
         paces = several(
             [
                 f"{time / len(record['epochs']):.2f} s ({label})"

@@ -245,13 +245,13 @@ def write_table(rows, path_for):
 
 
 def overlays(records, labels, title, show=False):
-    """Yield (quantity, figure) for each quantity of the history, a curve a run.
+    """Yield (quantity, figure) for each quantity that all histories have, a curve a run.
 
     A run with fewer epochs than another ends earlier.
     """
     longest = max(len(record["epochs"]) for record in records)
     for quantity in records[0]["epochs"][0]:
-        if quantity == "epoch":
+        if quantity == "epoch" or any(quantity not in record["epochs"][0] for record in records):
             continue
         curves = {
             label: [row[quantity] for row in record["epochs"]]

@@ -617,13 +617,12 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     figure = _new_figure((6.4, 4.2), title, show)
     axes = figure.add_subplot()
     marker = "." if len(epochs) <= 30 else None
+    positive = []
     for label, values in curves.items():
         values = np.asarray(values, float)
         values = np.where(np.isfinite(values), values, np.nan)
         (line,) = axes.plot(epochs, values, marker=marker, label=label)
-        positive = values[values > 0]
-        if len(positive) and positive.max() > 30 * positive.min():
-            axes.set_yscale("log")  # the NumPy MLP's loss falls from hundreds to one
+        positive += values[values > 0].tolist()
         if label == best and not np.isnan(values).all():
             at = int(np.nanargmax(values))
             axes.plot(
@@ -635,6 +634,8 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
                 fillstyle="none",
                 label=f"best {label}: {values[at]:.4f}, epoch {epochs[at]}",
             )
+    if positive and max(positive) > 30 * min(positive):
+        axes.set_yscale("log")  # the NumPy MLP's loss falls from hundreds to one
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

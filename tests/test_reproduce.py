@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import re
 import signal
@@ -490,13 +491,27 @@ def test_a_row_outside_its_band_is_explained_by_measurement():
     entry = entry_of(found, band)
     other = entry_of(record([0.5], test=0.47), band)
     assert entry.verdict() == ("outside: test", "out")
-    said = " ".join(entry.explanation([entry, other]))
+    said = " ".join(entry.explanation([entry, other, other, other]))
     error = (0.40 * 0.60 / 3000 + 0.46 * 0.54 / 3000) ** 0.5
     assert "lies .0600 below the band" in said
-    assert f"{0.06 / error:.1f} standard errors" in said and "unlikely" in said
-    assert "from .4400 to .5160: the band of the test accuracy lies in that range" in said
-    assert "1 other runs with such a band lie .0100 below" in said
-    assert entry_of(found, band, n=30).explanation([])[0].endswith("is likely to make.")
+    assert f"{0.06 / error:.1f} times the standard error" in said
+    assert "in fewer than 0.1% of cases" in said
+    assert "last 10 epochs, from .4800 to .5160: the band of the test accuracy meets" in said
+    assert "3 other runs with such a band lie, in the median, .0100 below" in said
+    share = math.erfc(0.06 / (error * 10) / math.sqrt(2))
+    assert entry_of(found, band, n=30).explanation([])[0].endswith(f"in {share:.1%} of cases.")
+
+
+def test_a_band_is_met_in_its_own_digits():
+    """A published .4173 lies in the band that it is the end of, .374 to .417."""
+    band = {"test": [Decimal("0.374"), Decimal("0.417")]}
+    assert entry_of(record([0.4], test=0.4173), band).verdict() == ("in the band", "in")
+    assert entry_of(record([0.4], test=0.4176), band).verdict()[0] == "outside: test"
+
+
+def test_a_loss_that_oscillates_is_said_to():
+    said = report.about_loss("loss", [5, 1, 9, 2, 8, 3] * 5)
+    assert "oscillates: over the last 6 epochs it runs from 1 to 9" in said
 
 
 def test_verdicts():
