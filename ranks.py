@@ -11,12 +11,14 @@ the others at once, and torchrun, which watches its processes, sends them SIGTER
 one says why: see `Team.first_to_fail`.
 """
 
+import contextlib
 import functools
 import io
 import os
 import signal
 import sys
 import time
+import traceback
 from datetime import timedelta
 
 import numpy as np
@@ -38,9 +40,23 @@ LOST = f"another process of this run has died, or has not answered for {TIMEOUT}
 
 
 def run_script(main):
-    """`utils.run_script` for a rank: calls main(team); the ranks together say at most one error."""
-    team = Team()
-    utils.run_script(lambda: team.work(main))
+    """`utils.run_script` for a rank: calls main(team); the ranks together say at most one error.
+
+    The process ends without Python's clearing away: gloo's threads, which the model's buckets of
+    gradients would then stop, may wait for the very lock that the clearing holds.
+    """
+    status = 0
+    try:
+        utils.run_script(lambda: Team().work(main))
+    except SystemExit as end:
+        status = end.code or 0
+    except Exception:  # noqa: BLE001, it is shown, as Python would
+        traceback.print_exc()
+        status = 1
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 class Team:
@@ -118,7 +134,17 @@ class Team:
     def _wait_for(self, key):
         # In steps: the store's own wait would keep signals out.
         while not self.store.check([key]):
+            if self.store.check(["failed"]):
+                raise dist.DistError("another rank has failed")
             time.sleep(0.02)
+
+    def agree(self, what, value, question):
+        """InputError, with the question what may be the matter, unless `value` is rank 0's too."""
+        if not self.rank:
+            self.store.set(what, value)
+        self._wait_for(what)
+        if self.store.get(what).decode() != value:
+            raise InputError(f"process {self.rank} has other {what} than process 0; {question}")
 
     # ---- what a run does in another way
 
@@ -151,8 +177,7 @@ class Team:
         if self.rank:
             self._wait_for("data")
         data = runs.open_data(opt)
-        if not self.rank:
-            self.store.set("data", "")
+        self.agree("data", data.sha256, "do all machines see the same file?")
         return data
 
     def share(self, dataset):
@@ -163,13 +188,16 @@ class Team:
         """Meet the other ranks to train the model together; a `Run` made of `about`."""
         self._meet("loaded")
         self.device = next(model.parameters()).device
-        dist.init_process_group(
-            "nccl" if self.device.type == "cuda" else "gloo",
-            store=self.store,
-            rank=self.rank,
-            world_size=self.size,
-            timeout=timedelta(seconds=TIMEOUT),
-        )
+        try:
+            dist.init_process_group(
+                "nccl" if self.device.type == "cuda" else "gloo",
+                store=self.store,
+                rank=self.rank,
+                world_size=self.size,
+                timeout=timedelta(seconds=TIMEOUT),
+            )
+        except RuntimeError as error:
+            raise InputError(f"the processes cannot reach each other: {error}") from error
         self.model = DistributedDataParallel(model)
         return Run(self, *about)
 
@@ -224,7 +252,12 @@ class Run(runs.Run):
         self.ranks = team.size
 
     def __enter__(self):
-        return self if self.team.rank else super().__enter__()
+        """Rank 0 takes the folder; the others wait for that, as its checkpoint may be another's."""
+        if not self.team.rank:
+            super().__enter__()
+            self.team.store.set("folder", "")
+        self.team._wait_for("folder")
+        return self
 
     def __exit__(self, kind, error, traceback):
         if self.team.rank:
@@ -243,6 +276,8 @@ class Run(runs.Run):
 
         They are seeded anew for each epoch, so that a run can go on with another number of ranks.
         """
+        done = str(len(self.history))
+        self.team.agree("finished epochs", done, "do all machines see the same folder?")
         for epoch in super().epochs():
             seed = np.random.SeedSequence([self.opt.seed, self.team.rank, epoch])
             torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
@@ -253,7 +288,6 @@ class Run(runs.Run):
             super().save_checkpoint()
 
     def finish(self, *pictures, **final):
-        dist.destroy_process_group()  # the last collective is over
         if not self.team.rank:
             super().finish(*pictures, **final)
 

@@ -61,7 +61,7 @@ FREE_OPTIONS = {"data_path", "plots_dir", "plot_format", "show", "resume"}
 # Options that take exactly one value which could be any word.
 ONE_VALUE = ("-data_path", "-plots_dir", "-device")
 # The modules beside a script on which a run's numbers depend.
-CODE = ("utils.py", "runs.py")
+CODE = ("utils.py", "runs.py", "ranks.py")
 # How an option is called in a file's name, where the skeleton has a shorter word for it.
 SHORT = {
     "batch_size": "batch",

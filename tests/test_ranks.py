@@ -104,7 +104,8 @@ def test_ranks_draw_their_own_dropout(capsys):
 
     def masks(seed, rank, done=0):
         """{epoch: random numbers that the rank draws at its start}, after so many epochs."""
-        opt, team = SimpleNamespace(seed=seed, epochs=3), SimpleNamespace(rank=rank, size=2)
+        opt = SimpleNamespace(seed=seed, epochs=3)
+        team = SimpleNamespace(rank=rank, size=2, agree=lambda *what: None)
         run = ranks.Run(team, opt, SimpleNamespace(title=""), "", "", [])
         run.history = [{}] * done
         return {epoch: tuple(torch.rand(4).tolist()) for epoch in run.epochs()}
