@@ -158,6 +158,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
 def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_path, tiny_npz):
     """Options, data and code the same: kept. Else run again, and why; stopped: gone on with."""
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
+    where += ["-plot_format", "pdf", "png"]
     first = plan()[0]
     assert first.left() == ("start", "")
     assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
@@ -179,6 +180,13 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     assert changed("options", "seed", value=7) == ("start", "run again, the options changed")
     assert changed("data", "sha256", value="0" * 64) == ("start", "run again, the data changed")
     assert changed("final", "test_acc", value=None) == ("start", "run again, its record is damaged")
+    rows = json.loads(whole)["epochs"]
+    rows[3]["val_acc"] = None
+    assert changed("epochs", value=rows) == ("start", "run again, its record is damaged")
+    assert changed("seconds", "plotting", value=None) == (
+        "start",
+        "run again, its record is damaged",
+    )
     assert changed("epochs", value=[]) == ("start", "run again, its record is damaged")
     assert changed("status", value="interrupted") == ("start", "run again, it was stopped")
     path.write_bytes(whole[: len(whole) // 2])
@@ -189,6 +197,16 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     checkpoint.write_bytes(saved)
     goes_on = "goes on after epoch 200 of 200"
     assert first.left() == ("resume", f"its record is damaged; {goes_on}")
+    checkpoint.rename(first.path("checkpoint-before", "npz"))
+    checkpoint.write_bytes(saved[: len(saved) // 2])
+    assert first.left() == ("resume", f"its record is damaged; {goes_on}")
+    checkpoint.write_bytes(saved)
+    path.write_bytes(whole)
+    figure = first.path("weights", "png")
+    figure.unlink()  # killed while the figures were drawn
+    assert first.left() == ("resume", f"its figures are missing; {goes_on}")
+    assert run_main(q1, "perceptron", "-epochs", 200, "-resume", *where).status == 0
+    assert figure.is_file() and first.left() == ("kept", "")
     path.unlink()  # killed before it could write one
     assert first.left() == ("resume", f"it was stopped; {goes_on}")
     monkeypatch.setattr(runs, "code_version", lambda script: "another")
@@ -238,8 +256,10 @@ def test_a_run_that_fails_does_not_stop_the_others(run_small, plan, tmp_path):
 def test_printed_commands_run_anywhere(run_main, tmp_path, tiny_npz):
     """Through xargs, two at a time: then nothing is left, and the numbers are a direct run's."""
 
+    data = tiny_npz.rename(tmp_path / "my 'tiny' data.npz")
+
     def run(way, *more):
-        some = ["-quick", "-only", "1.1", "2.2c", "-data_path", tiny_npz]
+        some = ["-quick", "-only", "1.1", "2.2c", "-data_path", data]
         return run_main(reproduce, "ist-2024", *some, "-plots_dir", tmp_path / way, *more)
 
     printed = run("xargs", "-print")
@@ -249,7 +269,7 @@ def test_printed_commands_run_anywhere(run_main, tmp_path, tiny_npz):
     assert not (tmp_path / "xargs").exists()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["xargs", "-P", "2", "-I{}", "sh", "-c", "{}"],
+        ["xargs", "-d", "\\n", "-P", "2", "-I{}", "sh", "-c", "{}"],
         check=False,
         input=printed.out,
         cwd=ROOT,
@@ -271,6 +291,7 @@ def test_nothing_printed_is_absolute(tmp_path):
     assert reproduce.relative(runs.PLOTS / "ist-2024") == os.path.join("plots", "ist-2024")
     assert reproduce.relative("x.npz") == os.path.relpath("x.npz", ROOT)
     assert reproduce.relative(tmp_path / "x.npz") == str(tmp_path / "x.npz")
+    assert reproduce.relative(ROOT / "-x.npz") == os.path.join(".", "-x.npz")
 
 
 # --------------------------------------------------------------------------------------------
@@ -347,7 +368,9 @@ def test_published_numbers_are_kept_as_written(small):
         ("hw1-q1.py perceptron", "rm -r perceptron", "questions[1].experiments[1].command: "),
         ("perceptron -epochs 200", "perceptron -epochs 0", "questions[1].experiments[1].command: "),
         ("perceptron -epochs 200", "perceptron -epochs 1 2", "must be a single run"),
-        ("perceptron -epochs 200", "perceptron -plots_dir x", "questions[1].experiments[1].command: "),
+        ("perceptron -epochs 200", "perceptron -plots_dir x", "not the edition's to say"),
+        ("perceptron -epochs 200", "perceptron -data_path=x", "not the edition's to say"),
+        ("perceptron -epochs 200", "perceptron -res", "not the edition's to say"),
         ("perceptron -epochs 200", "perceptron 'x", "questions[1].experiments[1].command: "),
         ('compare = "l2_penalty"', 'compare = "dropout"', "no option to compare"),
         ('compare = "l2_penalty"', "compare = 3", "questions[2].compare: "),
@@ -373,9 +396,8 @@ def test_only(small):
     assert numbers("1.2b", "1.1") == ["1.1", "1.2b"]
     assert numbers("1") == ["1.1", "1.2a", "1.2b"]
     for word in ("2", "1.1a", "", "1.2c"):
-        if word:
-            with pytest.raises(InputError, match=re.escape(f"{word}: no such question")):
-                numbers(word)
+        with pytest.raises(InputError, match=re.escape(f"{word}: no such question")):
+            numbers(word)
 
 
 @pytest.mark.parametrize(
