@@ -3,17 +3,18 @@
 import csv
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
-import time
+import termios
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_script, snapshot, started, tiny_arrays
+from conftest import ROOT, run_script, snapshot, tiny_arrays
 
 import editions
 import report
@@ -213,21 +214,44 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     assert plan()[0].left() == ("start", "run again, the code changed")
 
 
-def test_ctrl_c_and_going_on(tmp_path):
-    """The run under way keeps its epochs; the same command goes on from there."""
+def shown_until(terminal, pattern):
+    """What a process writes to a terminal, up to a match of `pattern`; or to its end, with None."""
+    seen = ""
+    while pattern is None or not re.search(pattern, seen):
+        try:
+            seen += os.read(terminal, 1000).decode(errors="replace")
+        except OSError:  # the process has ended
+            assert pattern is None, seen
+            break
+    return seen
+
+
+@pytest.mark.parametrize(("number", "ignored"), [("SIGINT", ""), ("SIGTERM", "trap '' INT; ")])
+def test_stopping_and_going_on(tmp_path, number, ignored):
+    """The run under way keeps its epochs, also where a shell has Ctrl-C ignored, as its `&` does;
+    the same command goes on from there."""
     data = tmp_path / "data.npz"
-    np.savez(data, **tiny_arrays(sizes=(8000, 100, 100), shape=(12, 12, 3)))
-    where = ["-only", "1.1", "-data_path", data, "-plots_dir", tmp_path / "plots"]
+    np.savez(data, **tiny_arrays(sizes=(10000, 100, 100), shape=(12, 12, 3)))
+    where = ["-only", "1.1", "-data_path", str(data), "-plots_dir", str(tmp_path / "plots")]
     folder = tmp_path / "plots" / "ist-2024"
-    with started("reproduce.py", "ist-2024", *where) as process:
-        while not folder.is_dir():
-            assert process.poll() is None
-            time.sleep(0.05)
-        time.sleep(1.5)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert err.splitlines()[-1] == "stopped; what was trained is kept, and the same command goes on"
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))  # else there is no room for a progress bar
+    command = [sys.executable, str(ROOT / "reproduce.py"), "ist-2024", *where]
+    process = subprocess.Popen(
+        ["sh", "-c", f'{ignored}exec "$@"', "sh", *command], stdin=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    try:
+        shown_until(ours, r" [1-9]\d*/100 epochs")
+        process.send_signal(getattr(signal, number))
+        err = shown_until(ours, None)
+        assert process.wait(timeout=60) == 128 + getattr(signal, number), err
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    said = "stopped; what was trained is kept, and the same command goes on"
+    assert err.splitlines()[-1].endswith(said)
     assert "Traceback" not in err
     ((_, stopped),) = records(folder).items()
     assert stopped["status"] == "interrupted"
@@ -239,6 +263,46 @@ def test_ctrl_c_and_going_on(tmp_path):
     ((_, finished),) = records(folder).items()
     assert finished["status"] == "finished"
     assert finished["epochs"][:done] == stopped["epochs"]
+
+
+def test_a_stop_while_the_report_is_written(run_small, monkeypatch):
+    def stopped(*arguments):
+        raise utils.Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(reproduce, "run_all", lambda left, jobs: None)
+    monkeypatch.setattr(report, "write", stopped)
+    outcome = run_small()
+    assert outcome.status == 143
+    assert outcome.err_lines == [
+        "stopped; the finished runs are kept, and the same command writes the report"
+    ]
+
+
+def test_epochs_of_another_version_of_the_code(q1, run_main, plan, monkeypatch, tmp_path, tiny_npz):
+    """A run may go on from them and says so; its record is not taken for one of this code."""
+    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
+    where += ["-plot_format", "pdf", "png"]
+    first = plan()[0]
+    with monkeypatch.context() as older:
+        older.setattr(runs, "code_version", lambda script: "older")
+        assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
+    for _ in range(2):  # the mark does not grow
+        outcome = run_main(q1, "perceptron", "-epochs", 200, "-resume", *where)
+        assert outcome.status == 0
+        assert "another version of the code" in outcome.err
+        record = runs.read_record(first.path("record", "json"))
+        assert record["code"] == f"older+{first.code}"
+        assert first.left() == ("start", "run again, the code changed")
+
+
+def test_what_another_process_has_run_by_now_is_kept(q1, run_main, plan, tmp_path, tiny_npz):
+    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
+    where += ["-plot_format", "pdf", "png"]
+    first = plan()[0]
+    assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
+    written = first.path("record", "json").stat().st_mtime_ns
+    reproduce.run_all([first], 1)
+    assert first.path("record", "json").stat().st_mtime_ns == written and not first.failure
 
 
 def test_a_run_that_fails_does_not_stop_the_others(run_small, plan, tmp_path):
