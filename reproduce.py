@@ -2,7 +2,7 @@
 
     python reproduce.py ist-2024
     python reproduce.py ist-2024 -only 1.1 2.2b -jobs 2
-    python reproduce.py ist-2024 -quick -print | xargs -P 2 -I{} sh -c '{}'
+    python reproduce.py ist-2024 -quick -print | xargs -d '\\n' -P 2 -I{} sh -c '{}'
 
 What an edition asks is in editions/. Each experiment is a command line of hw1-q1.py or hw1-q2.py,
 run as it stands, in plots/<edition>. A finished run is kept for as long as its options, its data
@@ -18,7 +18,6 @@ import io
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,7 @@ import runs
 import utils
 from utils import InputError, notice
 
+FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
 QUICK = 100  # -quick trains this fraction of the epochs
 
 
@@ -108,7 +108,11 @@ def main(arguments=None):
         return
     if left:
         run_all(left, opt.jobs)
-    path = report.write(edition, experiments, folder, data, opt.quick and QUICK)
+    try:
+        path = report.write(edition, experiments, folder, data, opt.quick and QUICK)
+    except utils.Stopped as stopped:
+        notice("stopped; the finished runs are kept, and the same command writes the report")
+        sys.exit(128 + stopped.signum)
     print(path)
     if any(experiment.failure for experiment in left):
         sys.exit(1)
@@ -144,7 +148,7 @@ class Planned:
     words : those that it is started with, relative to the repository.
     opt, name : as the script resolves them; see `sweeps.Sweep`.
     code : the version of the code that it is run with.
-    quantities : its figures'.
+    quantities : its figures', all of which it draws in both formats.
     """
 
     uses: list
@@ -170,10 +174,13 @@ class Planned:
         return runs.file_path(self.opt.plots_dir, self.name, self.data, quantity, ending)
 
     def record(self):
-        """Its record, whole and of this code; else InputError with what keeps it from being used."""
+        """Its record, whole and of this code, all its figures beside it.
+
+        InputError with what keeps the record from being used.
+        """
         path = self.path("record", "json")
         if not path.exists():
-            raise InputError("it was stopped" if self.has_checkpoint() else "not run yet")
+            raise InputError("it was stopped" if self.checkpoints() else "not run yet")
         try:
             record = runs.read_record(path)
         except InputError:
@@ -188,8 +195,13 @@ class Planned:
             raise InputError("it was stopped")
         if not {"train_acc", "val_acc", "test_acc"} <= record["final"].keys():
             raise InputError("its record is damaged")
-        if any(record["final"][name] is None for name in record["final"]):
+        numbers = [record[name] for name in ("initial", "final", "best", "seconds")]
+        numbers += [{"val_acc": row["val_acc"]} for row in record["epochs"]]
+        if any(None in row.values() for row in numbers):  # a loss can be nan, none of these can
             raise InputError("its record is damaged")
+        figures = [self.path(name, kind) for name in self.quantities for kind in FORMATS]
+        if not all(figure.is_file() for figure in figures):
+            raise InputError("its figures are missing")
         return record
 
     def left(self):
@@ -201,22 +213,26 @@ class Planned:
             why = str(error)
         if why == "not run yet":
             return "start", ""
-        if self.has_checkpoint():
+        options = {k: v for k, v in self.options().items() if k != "epochs"}
+        damaged = ""
+        for path in self.checkpoints():
             try:
-                checkpoint = runs.read_checkpoint(self.path("checkpoint", "npz"), "meta")
+                checkpoint = runs.read_checkpoint(path, "meta")
             except InputError:
-                return "start", f"run again, {why}, and its checkpoint is damaged"
+                damaged = ", and its checkpoint is damaged"
+                continue
             identity = checkpoint["identity"]
-            options = {k: v for k, v in self.options().items() if k != "epochs"}
-            if checkpoint.get("code") != self.code:
+            if checkpoint["code"] != self.code:
                 why = "the code changed"
             elif identity.get("data") == self.data.sha256 and options.items() <= identity.items():
                 done = f"after epoch {checkpoint['epochs']} of {self.opt.epochs}"
                 return "resume", f"{why}; goes on {done}"
-        return "start", f"run again, {why}"
+        return "start", f"run again, {why}{damaged}"
 
-    def has_checkpoint(self):
-        return self.path("checkpoint", "npz").exists()
+    def checkpoints(self):
+        """The checkpoints that it has: the last one, and the one before."""
+        paths = [self.path(name, "npz") for name in ("checkpoint", "checkpoint-before")]
+        return [path for path in paths if path.exists()]
 
     def options(self):
         """Its options as a record has them."""
@@ -234,7 +250,7 @@ def planned(edition, folder, data, opt):
     InputError, which names the field, where the command of an experiment is not that of one run.
     """
     scripts, codes, by_name = {}, {}, {}
-    where = ["-plots_dir", relative(folder), "-plot_format", "pdf", "png"]
+    where = ["-plots_dir", relative(folder), "-plot_format", *FORMATS]
     if opt.data_path is not None or not edition.standin:
         where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
     for question in edition.questions:
@@ -258,6 +274,7 @@ def planned(edition, folder, data, opt):
             run.plots_dir = folder
             figures = scripts[script].FIGURES
             figures = figures[run.model] if isinstance(figures, dict) else figures
+            linear = script == "hw1-q1.py" and run.model != "mlp"
             by_name[name] = Planned(
                 uses=[(question, experiment)],
                 command=[script, *words],
@@ -265,7 +282,7 @@ def planned(edition, folder, data, opt):
                 opt=run,
                 name=name,
                 code=codes[script],
-                quantities=[*(figure.quantity for figure in figures), "weights"],
+                quantities=[figure.quantity for figure in figures] + ["weights"] * linear,
                 data=data,
             )
     return list(by_name.values())
@@ -282,8 +299,6 @@ def load_script(name):
 def only_run(script, words, edition, experiment):
     """(opt, name) of the one run that a script makes of a command line."""
     field = f"{experiment.where}command: "
-    if any(word.lstrip("-") in runs.FREE_OPTIONS for word in words):
-        raise InputError(f"{field}data, folder, format and resuming are not the edition's to say")
     with contextlib.redirect_stderr(io.StringIO()) as said:
         try:
             sweep = script.parse_arguments(words)
@@ -291,7 +306,11 @@ def only_run(script, words, edition, experiment):
             raise InputError(f"{field}{said.getvalue().partition(' (')[0]}") from None
     if sweep.swept:
         raise InputError(f"{field}must be a single run; write an experiment for each value")
-    return sweep.runs[0]
+    ((opt, name),) = sweep.runs
+    ((plain, _),) = script.parse_arguments([opt.model]).runs
+    if any(getattr(opt, option) != getattr(plain, option) for option in runs.FREE_OPTIONS):
+        raise InputError(f"{field}data, folder, format and resuming are not the edition's to say")
+    return opt, name
 
 
 def with_epochs(words, epochs):
@@ -307,7 +326,8 @@ def relative(path):
     path = Path(path)
     if path.is_absolute() and utils.ROOT not in path.parents:
         return str(path)
-    return os.path.relpath(path, utils.ROOT)
+    path = os.path.relpath(path, utils.ROOT)
+    return os.path.join(".", path) if path.startswith("-") else path  # else it looks like an option
 
 
 # --------------------------------------------------------------------------------------------
@@ -317,33 +337,23 @@ def relative(path):
 def run_all(left, jobs):
     """Run experiments, `jobs` at a time; a failure is noted in the experiment, and the rest go on.
 
-    Ctrl-C stops those under way, which keep what they trained, and ends the program with exit
-    status 130; so do SIGTERM and the terminal's closing.
+    A signal that asks for a stop, see `utils.stoppable`, stops those under way, which keep what
+    they trained, and ends the program. A second one ends it without waiting for them.
     """
-
-    def stop(signum, frame):
-        raise KeyboardInterrupt
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks
-            signal.signal(number, stop)
     runner = Runner(left, jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(runner.run, experiment) for experiment in left]
+        futures = []
         try:
+            futures += [pool.submit(runner.run, experiment) for experiment in left]
             wait(futures, return_when=FIRST_EXCEPTION)
-        except KeyboardInterrupt:
-            runner.stop(signal.SIGINT)
-            try:
-                wait(futures)
-            except KeyboardInterrupt:  # a second Ctrl-C does not wait for checkpoints
-                runner.stop(signal.SIGKILL)
+        except utils.Stopped as stopped:
+            runner.stop()
+            pool.shutdown()
             runner.bar.close()
             notice("stopped; what was trained is kept, and the same command goes on")
-            sys.exit(130)
+            sys.exit(128 + stopped.signum)
         finally:
-            runner.stop(signal.SIGINT)
+            runner.stop()
             runner.bar.close()
     for future in futures:
         future.result()
@@ -374,6 +384,11 @@ class Runner:
 
     def run(self, experiment):
         """Run one experiment to its end; where that leaves no whole record, note its failure."""
+        with contextlib.suppress(InputError):
+            experiment.record()  # another reproduce.py has run it in the meantime
+            self.advance(experiment, experiment.opt.epochs)
+            self.bar.write(f"{experiment.title}: is there by now, and kept", file=sys.stderr)
+            return
         started = time.monotonic()
         with tempfile.TemporaryFile() as errors:
             with self.lock:
@@ -387,7 +402,7 @@ class Runner:
                     stdout=subprocess.PIPE,
                     stderr=errors,  # a file, so no terminal: its progress bars do not mix with ours
                     text=True,
-                    start_new_session=True,  # Ctrl-C comes to us alone, and is handed on once
+                    start_new_session=True,  # Ctrl-C comes to us alone; see `stop`
                 )
                 self.processes.add(process)
             with process.stdout as lines:
@@ -416,12 +431,12 @@ class Runner:
             file=sys.stderr,
         )
 
-    def stop(self, signum):
-        """Start nothing more, and send the runs under way a signal."""
+    def stop(self):
+        """Start nothing more, and have the runs under way stop."""
         with self.lock:
             self.stopping = True
             for process in self.processes:
-                process.send_signal(signum)
+                process.terminate()  # SIGINT would be ignored by those of a shell's `&`
 
     def advance(self, experiment, epochs):
         """Note that so many epochs of a run are done."""

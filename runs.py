@@ -713,7 +713,8 @@ class Run:
 
         Of the checkpoints in the plots folder with this run's options and data, the one with the
         most epochs, at most those asked for: it may come from a run that was to train for fewer.
-        One that is damaged, or whose state `restore` refuses, is left aside for the next. InputError
+        One of this version of the code goes before those of others, which leave a mark: the run's
+        code is then 'theirs+ours'. One that is damaged, or whose state `restore` refuses, is left aside for the next. InputError
         where there is none.
         """
         identity = json.loads(json.dumps(self._identity()))
@@ -729,7 +730,8 @@ class Run:
             elif meta["epochs"] > self.opt.epochs:
                 further = max(further, meta["epochs"])
             else:
-                ours.append((meta["epochs"], "checkpoint-before" not in path.name, path))
+                same = meta["code"] == self.code
+                ours.append((same, meta["epochs"], "checkpoint-before" not in path.name, path))
         for *_, path in sorted(ours, reverse=True):
             try:
                 restored = self._take_up(path, restore)
@@ -766,6 +768,10 @@ class Run:
         self.snapshot = (meta["epochs"], state)
         self.resumed_at = meta["epochs"]
         self.whole = path
+        if meta["code"] != self.code:
+            notice(f"note: {path.name} was written by another version of the code")
+            theirs = meta["code"].removesuffix(self.code).removesuffix("+")
+            self.code = f"{theirs}+{self.code}"
         return restored
 
 
@@ -832,6 +838,7 @@ def _is_meta(meta):
             for value in meta["identity"].values()
             for item in (value if isinstance(value, list) else [value])
         )
+        and isinstance(meta.get("code"), str)
         and type(meta.get("epochs")) is int
         and meta["epochs"] >= 1
         and all(map(_is_number, [*meta["initial"].values(), *meta["seconds"].values()]))

@@ -4,17 +4,18 @@ import csv
 import json
 import math
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
-import time
+import termios
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_script, snapshot, started, tiny_arrays
+from conftest import ROOT, run_script, snapshot, tiny_arrays
 
 import editions
 import report
@@ -159,6 +160,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
 def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_path, tiny_npz):
     """Options, data and code the same: kept. Else run again, and why; stopped: gone on with."""
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
+    where += ["-plot_format", "pdf", "png"]
     first = plan()[0]
     assert first.left() == ("start", "")
     assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
@@ -180,6 +182,13 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     assert changed("options", "seed", value=7) == ("start", "run again, the options changed")
     assert changed("data", "sha256", value="0" * 64) == ("start", "run again, the data changed")
     assert changed("final", "test_acc", value=None) == ("start", "run again, its record is damaged")
+    rows = json.loads(whole)["epochs"]
+    rows[3]["val_acc"] = None
+    assert changed("epochs", value=rows) == ("start", "run again, its record is damaged")
+    assert changed("seconds", "plotting", value=None) == (
+        "start",
+        "run again, its record is damaged",
+    )
     assert changed("epochs", value=[]) == ("start", "run again, its record is damaged")
     assert changed("status", value="interrupted") == ("start", "run again, it was stopped")
     path.write_bytes(whole[: len(whole) // 2])
@@ -190,27 +199,60 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     checkpoint.write_bytes(saved)
     goes_on = "goes on after epoch 200 of 200"
     assert first.left() == ("resume", f"its record is damaged; {goes_on}")
+    checkpoint.rename(first.path("checkpoint-before", "npz"))
+    checkpoint.write_bytes(saved[: len(saved) // 2])
+    assert first.left() == ("resume", f"its record is damaged; {goes_on}")
+    checkpoint.write_bytes(saved)
+    path.write_bytes(whole)
+    figure = first.path("weights", "png")
+    figure.unlink()  # killed while the figures were drawn
+    assert first.left() == ("resume", f"its figures are missing; {goes_on}")
+    assert run_main(q1, "perceptron", "-epochs", 200, "-resume", *where).status == 0
+    assert figure.is_file() and first.left() == ("kept", "")
     path.unlink()  # killed before it could write one
     assert first.left() == ("resume", f"it was stopped; {goes_on}")
     monkeypatch.setattr(runs, "code_version", lambda script: "another")
     assert plan()[0].left() == ("start", "run again, the code changed")
 
 
-def test_ctrl_c_and_going_on(tmp_path):
-    """The run under way keeps its epochs; the same command goes on from there."""
+def shown_until(terminal, pattern):
+    """What a process writes to a terminal, up to a match of `pattern`; or to its end, with None."""
+    seen = ""
+    while pattern is None or not re.search(pattern, seen):
+        try:
+            seen += os.read(terminal, 1000).decode(errors="replace")
+        except OSError:  # the process has ended
+            assert pattern is None, seen
+            break
+    return seen
+
+
+@pytest.mark.parametrize(("number", "ignored"), [("SIGINT", ""), ("SIGTERM", "trap '' INT; ")])
+def test_stopping_and_going_on(tmp_path, number, ignored):
+    """The run under way keeps its epochs, also where a shell has Ctrl-C ignored, as its `&` does;
+    the same command goes on from there."""
     data = tmp_path / "data.npz"
-    np.savez(data, **tiny_arrays(sizes=(8000, 100, 100), shape=(12, 12, 3)))
-    where = ["-only", "1.1", "-data_path", data, "-plots_dir", tmp_path / "plots"]
+    np.savez(data, **tiny_arrays(sizes=(10000, 100, 100), shape=(12, 12, 3)))
+    where = ["-only", "1.1", "-data_path", str(data), "-plots_dir", str(tmp_path / "plots")]
     folder = tmp_path / "plots" / "ist-2024"
-    with started("reproduce.py", "ist-2024", *where) as process:
-        while not folder.is_dir():
-            assert process.poll() is None
-            time.sleep(0.05)
-        time.sleep(1.5)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert err.splitlines()[-1] == "stopped; what was trained is kept, and the same command goes on"
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))  # else there is no room for a progress bar
+    command = [sys.executable, str(ROOT / "reproduce.py"), "ist-2024", *where]
+    process = subprocess.Popen(
+        ["sh", "-c", f'{ignored}exec "$@"', "sh", *command], stdin=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    try:
+        shown_until(ours, r" [1-9]\d*/100 epochs")
+        process.send_signal(getattr(signal, number))
+        err = shown_until(ours, None)
+        assert process.wait(timeout=60) == 128 + getattr(signal, number), err
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    said = "stopped; what was trained is kept, and the same command goes on"
+    assert err.splitlines()[-1].endswith(said)
     assert "Traceback" not in err
     ((_, stopped),) = records(folder).items()
     assert stopped["status"] == "interrupted"
@@ -222,6 +264,46 @@ def test_ctrl_c_and_going_on(tmp_path):
     ((_, finished),) = records(folder).items()
     assert finished["status"] == "finished"
     assert finished["epochs"][:done] == stopped["epochs"]
+
+
+def test_a_stop_while_the_report_is_written(run_small, monkeypatch):
+    def stopped(*arguments):
+        raise utils.Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(reproduce, "run_all", lambda left, jobs: None)
+    monkeypatch.setattr(report, "write", stopped)
+    outcome = run_small()
+    assert outcome.status == 143
+    assert outcome.err_lines == [
+        "stopped; the finished runs are kept, and the same command writes the report"
+    ]
+
+
+def test_epochs_of_another_version_of_the_code(q1, run_main, plan, monkeypatch, tmp_path, tiny_npz):
+    """A run may go on from them and says so; its record is not taken for one of this code."""
+    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
+    where += ["-plot_format", "pdf", "png"]
+    first = plan()[0]
+    with monkeypatch.context() as older:
+        older.setattr(runs, "code_version", lambda script: "older")
+        assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
+    for _ in range(2):  # the mark does not grow
+        outcome = run_main(q1, "perceptron", "-epochs", 200, "-resume", *where)
+        assert outcome.status == 0
+        assert "another version of the code" in outcome.err
+        record = runs.read_record(first.path("record", "json"))
+        assert record["code"] == f"older+{first.code}"
+        assert first.left() == ("start", "run again, the code changed")
+
+
+def test_what_another_process_has_run_by_now_is_kept(q1, run_main, plan, tmp_path, tiny_npz):
+    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
+    where += ["-plot_format", "pdf", "png"]
+    first = plan()[0]
+    assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
+    written = first.path("record", "json").stat().st_mtime_ns
+    reproduce.run_all([first], 1)
+    assert first.path("record", "json").stat().st_mtime_ns == written and not first.failure
 
 
 def test_a_run_that_fails_does_not_stop_the_others(run_small, plan, tmp_path):
@@ -239,8 +321,10 @@ def test_a_run_that_fails_does_not_stop_the_others(run_small, plan, tmp_path):
 def test_printed_commands_run_anywhere(run_main, tmp_path, tiny_npz):
     """Through xargs, two at a time: then nothing is left, and the numbers are a direct run's."""
 
+    data = tiny_npz.rename(tmp_path / "my 'tiny' data.npz")
+
     def run(way, *more):
-        some = ["-quick", "-only", "1.1", "2.2c", "-data_path", tiny_npz]
+        some = ["-quick", "-only", "1.1", "2.2c", "-data_path", data]
         return run_main(reproduce, "ist-2024", *some, "-plots_dir", tmp_path / way, *more)
 
     printed = run("xargs", "-print")
@@ -250,7 +334,7 @@ def test_printed_commands_run_anywhere(run_main, tmp_path, tiny_npz):
     assert not (tmp_path / "xargs").exists()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["xargs", "-P", "2", "-I{}", "sh", "-c", "{}"],
+        ["xargs", "-d", "\\n", "-P", "2", "-I{}", "sh", "-c", "{}"],
         check=False,
         input=printed.out,
         cwd=ROOT,
@@ -272,6 +356,7 @@ def test_nothing_printed_is_absolute(tmp_path):
     assert reproduce.relative(runs.PLOTS / "ist-2024") == os.path.join("plots", "ist-2024")
     assert reproduce.relative("x.npz") == os.path.relpath("x.npz", ROOT)
     assert reproduce.relative(tmp_path / "x.npz") == str(tmp_path / "x.npz")
+    assert reproduce.relative(ROOT / "-x.npz") == os.path.join(".", "-x.npz")
 
 
 # --------------------------------------------------------------------------------------------
@@ -348,7 +433,9 @@ def test_published_numbers_are_kept_as_written(small):
         ("hw1-q1.py perceptron", "rm -r perceptron", "questions[1].experiments[1].command: "),
         ("perceptron -epochs 200", "perceptron -epochs 0", "questions[1].experiments[1].command: "),
         ("perceptron -epochs 200", "perceptron -epochs 1 2", "must be a single run"),
-        ("perceptron -epochs 200", "perceptron -plots_dir x", "questions[1].experiments[1].command: "),
+        ("perceptron -epochs 200", "perceptron -plots_dir x", "not the edition's to say"),
+        ("perceptron -epochs 200", "perceptron -data_path=x", "not the edition's to say"),
+        ("perceptron -epochs 200", "perceptron -res", "not the edition's to say"),
         ("perceptron -epochs 200", "perceptron 'x", "questions[1].experiments[1].command: "),
         ('compare = "l2_penalty"', 'compare = "dropout"', "no option to compare"),
         ('compare = "l2_penalty"', "compare = 3", "questions[2].compare: "),
@@ -374,9 +461,8 @@ def test_only(small):
     assert numbers("1.2b", "1.1") == ["1.1", "1.2b"]
     assert numbers("1") == ["1.1", "1.2a", "1.2b"]
     for word in ("2", "1.1a", "", "1.2c"):
-        if word:
-            with pytest.raises(InputError, match=re.escape(f"{word}: no such question")):
-                numbers(word)
+        with pytest.raises(InputError, match=re.escape(f"{word}: no such question")):
+            numbers(word)
 
 
 @pytest.mark.parametrize(
