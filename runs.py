@@ -714,8 +714,8 @@ class Run:
         Of the checkpoints in the plots folder with this run's options and data, the one with the
         most epochs, at most those asked for: it may come from a run that was to train for fewer.
         One of this version of the code goes before those of others, which leave a mark: the run's
-        code is then 'theirs+ours'. One that is damaged, or whose state `restore` refuses, is left aside for the next. InputError
-        where there is none.
+        code is then 'theirs+ours'. One that is damaged, or whose state `restore` refuses, is left
+        aside for the next. InputError where there is none.
         """
         identity = json.loads(json.dumps(self._identity()))
         ours, others, further = [], [], 0
