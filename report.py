@@ -62,8 +62,6 @@ def write(edition, experiments, folder, data, quick):
         why = "stand-in images"
     elif quick:
         why = f"a {quick}th of the epochs"
-    elif counts != edition.examples:
-        why = "another number of images"
     entries = [
         Entry(planned, question, experiment, edition, counts, why)
         for planned in experiments
