@@ -452,7 +452,9 @@ class Run:
         try:
             if kind is not None:
                 self._keep(stopped=isinstance(error, KeyboardInterrupt))
-            if "standard output" in self.missing:
+            try:
+                sys.stdout.flush()  # a line may be left, of which the stop came in the middle
+            except OSError:
                 utils.drop_output()
             if self.missing:
                 reasons = ", ".join(sorted(set(self.missing.values())))
