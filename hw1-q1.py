@@ -19,7 +19,7 @@ import runs
 import sweeps
 import utils
 
-CHUNK = 256  # examples that the second thread prepares at a time
+CHUNK = 192  # examples that the second thread prepares at a time, by measurement
 
 
 # --------------------------------------------------------------------------------------------
@@ -35,22 +35,6 @@ def blocks(X, y, size):
     for X_chunk, y_chunk, _ in _chunks(X, y, size, lambda X_chunk: None):
         for start in range(0, len(X_chunk), size):
             yield X_chunk[start : start + size], y_chunk[start : start + size]
-
-
-def blocks_with_gram(X, y, size):
-    """Yield (X_block, y_block, X_block X_block^T): the Gram matrices come from the second thread."""
-
-    def gram_matrices(X_chunk):
-        whole = len(X_chunk) // size
-        stack = X_chunk[: whole * size].reshape(whole, size, X_chunk.shape[1])
-        rest = X_chunk[whole * size :]
-        # All of the chunk's in one call: each call's end waits for the other thread to make way.
-        return [*(stack @ stack.transpose(0, 2, 1)), rest @ rest.T]
-
-    for X_chunk, y_chunk, grams in _chunks(X, y, size, gram_matrices):
-        for start in range(0, len(X_chunk), size):
-            rows = slice(start, start + size)
-            yield X_chunk[rows], y_chunk[rows], grams[start // size]
 
 
 def _chunks(X, y, size, prepare):
@@ -69,6 +53,12 @@ def _chunks(X, y, size, prepare):
             if start < len(X):
                 following = second_thread.submit(chunk, start)
             yield current
+
+
+def stacked(X, size):
+    """X (n, features) as whole blocks of `size` rows, (n // size, size, features), and the rest."""
+    whole = len(X) // size
+    return X[: whole * size].reshape(whole, size, X.shape[1]), X[whole * size :]
 
 
 def softmax(logits):
@@ -127,14 +117,15 @@ class RankOneBlock:
     """The scores of a linear map while every example of a block changes it by a rank-1 step.
 
     Per-example training reads and writes all of W for each example. But the steps have a form:
-    after example j, W becomes a W + d_j x_j^T, where d_j (rows,) comes from the model and
-    a = 1 - learning_rate * l2_penalty decays the weights. Unrolled from the W at the block's start,
+    after example j, W becomes a W - r e_j x_j^T, where e_j (rows,) is the gradient at the scores,
+    r the learning rate, and a = 1 - r * l2_penalty decays the weights. Unrolled from the W at the
+    block's start,
 
-        W_i       = a^i W + sum_{j<i} a^(i-1-j) d_j x_j^T
-        W_i x_i   = a^i (W x_i) + sum_{j<i} a^(i-1-j) (x_j . x_i) d_j
+        W_i       = a^i W - sum_{j<i} r a^(i-1-j) e_j x_j^T
+        W_i x_i   = a^i (W x_i) - sum_{j<i} r a^(i-1-j) (x_j . x_i) e_j
 
     so example i needs row i of X W^T and of the Gram matrix X X^T, which two matrix products give
-    for the whole block, and then only the d_j of the examples before it. W takes all steps in a
+    for the whole block, and then only the e_j of the examples before it. W takes all steps in a
     third product. The trajectory is that of the plain loop, in another order of summation.
 
     A bias b is a column of W for a feature that is always 1: it adds 1 to each x_j . x_i.
@@ -143,38 +134,74 @@ class RankOneBlock:
     ----------
     W : ndarray of shape (rows, features), read at the start and changed by `finish`.
     X : ndarray of shape (m, features), the block's examples in order.
-    gram : X X^T. The products are computed in X's dtype, what is summed from step to step in W's.
-    decay : a.
-    b : None or ndarray of shape (rows,), changed by `finish`; not decayed.
+    influence : (m, m), at [i, j] what e_j adds to the scores of example i, which is
+        -r a^(i-1-j) (x_j . x_i) if j < i and else 0. See `rank_one_blocks`.
+    learning_rate, decay : r and a.
+    b : None or ndarray of shape (rows,), changed by `finish`.
 
-    The caller asks for `scores(i)` and fills in `steps[i]`, which is d_i, for i = 0, 1, ... m - 1.
+    The products are computed in X's dtype, what is summed from step to step in W's. The caller asks
+    for `scores(i)` and fills in `errors[i]`, which is e_i, for i = 0, 1, ... m - 1.
     """
 
-    def __init__(self, W, X, gram, decay=1.0, b=None):
-        self.W, self.X, self.decay, self.b = W, X, decay, b
+    def __init__(self, W, X, influence, learning_rate=1.0, decay=1.0, b=None):
+        self.W, self.X, self.b = W, X, b
+        self.learning_rate, self.decay = learning_rate, decay
         self.start = (X @ W.T.astype(X.dtype, copy=False)).astype(W.dtype, copy=False)
-        self.gram = gram.astype(W.dtype)
-        if decay != 1:
-            age = np.arange(len(X))
-            self.start *= decay ** age[:, None]
-            self.gram *= decay ** np.maximum(age[:, None] - 1 - age, 0)
         if b is not None:
             self.start += b
-            self.gram += 1
-        self.steps = np.zeros((len(X), len(W)), W.dtype)
+        if decay != 1:
+            self.start *= decay ** np.arange(len(X))[:, None]
+        self.influence = influence.astype(W.dtype, copy=False)
+        self.errors = np.zeros((len(X), len(W)), W.dtype)
 
     def scores(self, i):
-        """W_i x_i + b_i, of shape (rows,), given the steps of the examples before i."""
-        return self.start[i] + self.gram[i, :i].dot(self.steps[:i])
+        """W_i x_i + b_i, of shape (rows,), given the errors of the examples before i."""
+        return self.start[i] + self.influence[i].dot(self.errors)
 
     def finish(self):
         """Give W and b all the steps of the block, in place."""
-        if self.b is not None:
-            self.b += self.steps.sum(axis=0)
+        steps = self.errors * -self.learning_rate
         if self.decay != 1:
+            steps *= self.decay ** np.arange(len(self.X))[::-1, None]
             self.W *= self.decay ** len(self.X)
-            self.steps *= self.decay ** np.arange(len(self.X))[::-1, None]
-        self.W += self.steps.T.astype(self.X.dtype, copy=False) @ self.X
+        self.W += steps.T.astype(self.X.dtype, copy=False) @ self.X
+        if self.b is not None:
+            self.b *= self.decay ** len(self.X)
+            self.b += steps.sum(axis=0)
+
+
+def rank_one_blocks(W, X, y, size, learning_rate=1.0, decay=1.0, b=None):
+    """Yield (block, y_block) down the rows of X: a `RankOneBlock` of W and b and its gold classes.
+
+    The blocks' Gram matrices come from the second thread. A block's steps reach W and b when the
+    caller, who has filled in its errors, asks for the next one.
+    """
+    # [i - 1, j] is -r a^(i-1-j): the first example is influenced by none, the last influences none.
+    age = np.subtract.outer(np.arange(size - 1), np.arange(size - 1))
+    effect = np.tril(-learning_rate * decay ** np.maximum(age, 0))
+    constant = 0 if b is None else 1
+
+    def influences(stack):
+        """The influence matrices of a stack of blocks (k, m, features), of shape (k, m, m)."""
+        m = stack.shape[1]
+        # Not stack @ stack^T, for which NumPy takes a routine that is slow with so few rows.
+        gram = stack[:, 1:] @ stack[:, :-1].transpose(0, 2, 1)
+        result = np.zeros((len(stack), m, m), W.dtype)
+        result[:, 1:, :-1] = (gram + constant) * effect[: m - 1, : m - 1]
+        return result
+
+    def prepare(X_chunk):
+        # All of the chunk's in one call: each call's end waits for the other thread to make way.
+        stack, rest = stacked(X_chunk, size)
+        return [*influences(stack), *(influences(rest[None]) if len(rest) else ())]
+
+    for X_chunk, y_chunk, chunk_influences in _chunks(X, y, size, prepare):
+        for start in range(0, len(X_chunk), size):
+            rows = slice(start, start + size)
+            influence = chunk_influences[start // size]
+            block = RankOneBlock(W, X_chunk[rows], influence, learning_rate, decay, b)
+            yield block, y_chunk[rows].tolist()
+            block.finish()
 
 
 class LinearModel:
@@ -186,14 +213,39 @@ class LinearModel:
 
     PARAMETERS = ("W",)
 
+    # |computed - exact| < LAMBDA sqrt(n) u |w| |x| for a dot product of n terms in arithmetic of
+    # unit roundoff u, but for a probability of about exp(-LAMBDA^2 / 2) (Higham and Mary, SIAM
+    # Journal on Scientific Computing 41, 2019). Two scores are compared, hence the margin.
+    LAMBDA = 12
+
     def __init__(self, n_classes, n_features, dtype=np.float64):
         self.W = np.zeros((n_classes, n_features), dtype)
 
+    def rounding_up_to(self, norm):
+        """By how much at most rounding in float32 parts two scores of pixels, if |W| <= norm."""
+        # |x| < sqrt(n), as no pixel is above 1.
+        return self.LAMBDA * self.W.shape[1] * 2**-24 * float(norm)
+
     def score_blocks(self, X, y):
-        """Yield (X W^T, y) for a block of rows at a time, the scores in float64."""
-        weights = self.W.T.astype(np.float64)
+        """Yield (X W^T, y) for a block of rows at a time, the scores in float64.
+
+        Of float32 pixels the products are float32's, but no near tie is decided by rounding: the
+        scores of such rows are computed again.
+        """
+        exact_W = self.W.astype(np.float64, copy=False)
+        W = self.W.astype(np.float32, copy=False) if X.dtype == np.float32 else exact_W
+        rounding = self.rounding_up_to(np.linalg.norm(W))
         for X_block, y_block in blocks(X, y, CHUNK):
-            yield X_block @ weights, y_block
+            # 16 rows at a time: for so small a product OpenBLAS has (where there is AVX-512) a
+            # routine that takes half the time of the one for large products.
+            stack, rest = stacked(X_block, 16)
+            scores = np.concatenate([(stack @ W.T).reshape(-1, len(W)), rest @ W.T])
+            if scores.dtype == np.float32:
+                scores = scores.astype(np.float64)
+                second, first = np.sort(scores, axis=1)[:, -2:].T
+                close = ~(first - second > rounding)  # so nan, after an overflow, is close too
+                scores[close] = X_block[close].astype(np.float64) @ exact_W.T
+            yield scores, y_block
 
     def predict(self, X):
         """The class of each row's largest score, the first of equals; shape (n,)."""
@@ -214,31 +266,11 @@ class Perceptron(LinearModel):
     and those few are computed again in float64, in training and in evaluation.
     """
 
-    # |computed - exact| < LAMBDA sqrt(n) u |w| |x| for a dot product of n terms in arithmetic of
-    # unit roundoff u, but for a probability of about exp(-LAMBDA^2 / 2) (Higham and Mary, SIAM
-    # Journal on Scientific Computing 41, 2019). Two scores are compared, hence the margin.
-    LAMBDA = 12
     BLOCK = 32  # examples between two estimates of the rounding
 
     def __init__(self, n_classes, n_features, dtype=np.float64):
         super().__init__(n_classes, n_features, dtype)
-        self.rounding = None  # of a score in float32 with |x| = 1; set for a block at a time
-
-    def rounding_up_to(self, norm):
-        """The most by which rounding in float32 can part two scores, for |x| = 1 and |W| = norm."""
-        return self.LAMBDA * math.sqrt(self.W.shape[1]) * 2**-24 * float(norm)
-
-    def score_blocks(self, X, y):
-        """Yield (X W^T, y) for a block of rows at a time, the largest score the right one."""
-        rounding = self.rounding_up_to(np.linalg.norm(self.W))
-        for X_block, y_block in blocks(X, y, CHUNK):
-            scores = (X_block @ self.W.T).astype(np.float64)
-            if X_block.dtype == self.W.dtype == np.float32:
-                second, first = np.sort(scores, axis=1)[:, -2:].T
-                size = np.sqrt(np.einsum("ij,ij->i", X_block, X_block))
-                close = first - second <= rounding * size
-                scores[close] = X_block[close].astype(np.float64) @ self.W.T.astype(np.float64)
-            yield scores, y_block
+        self.rounding = None  # what `rounding_up_to` gives for the block at hand; None in float64
 
     def update_weight(self, x_i, y_i, **kwargs):
         """Add x_i (n_features,) to the gold class's row and take it from the predicted one's.
@@ -250,7 +282,7 @@ class Perceptron(LinearModel):
         y_hat = scores.argmax()
         if self.rounding is not None:
             second, first = sorted(scores.tolist())[-2:]
-            if first - second <= self.rounding * math.sqrt(x_i.dot(x_i)):
+            if first - second <= self.rounding:
                 y_hat = self.W.astype(np.float64).dot(x_i.astype(np.float64)).argmax()
         if y_hat != y_i:
             self.W[y_i] += x_i
@@ -266,12 +298,11 @@ class Perceptron(LinearModel):
                 step[rows, (X_batch @ self.W.T).argmax(axis=1)] -= 1
                 self.W += step.T @ X_batch / len(y_batch)
             return
-        n_features = self.W.shape[1]
         for X_block, y_block in blocks(X, y, self.BLOCK):
             if self.W.dtype == np.float32:
-                # In a block W grows by at most sqrt(2) |x| an example, and |x| <= sqrt(n).
-                size = np.linalg.norm(self.W) + math.sqrt(2 * n_features) * self.BLOCK
-                self.rounding = self.rounding_up_to(size)
+                # In a block W grows by at most sqrt(2) |x| an example.
+                growth = math.sqrt(2 * self.W.shape[1]) * self.BLOCK
+                self.rounding = self.rounding_up_to(np.linalg.norm(self.W) + growth)
             for x_i, y_i in zip(X_block, y_block.tolist(), strict=True):
                 self.update_weight(x_i, y_i)
 
@@ -279,7 +310,9 @@ class Perceptron(LinearModel):
 class LogisticRegression(LinearModel):
     """Softmax regression; the gradient at the logits is softmax(W x) - onehot(y)."""
 
-    BLOCK = 16  # examples; the Gram matrices' work grows with it, the calls' number shrinks
+    # examples; the Gram matrices' work grows with it, the calls' number shrinks, and much larger ones
+    # of 6,913 features are none of the small products for which OpenBLAS has a fast routine
+    BLOCK = 12
 
     def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0, **kwargs):
         """One gradient step along -log softmax(W x_i)[y_i] + l2_penalty / 2 * |W|^2.
@@ -302,12 +335,9 @@ class LogisticRegression(LinearModel):
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
             return
         decay = 1 - learning_rate * l2_penalty
-        for X_block, y_block, gram in blocks_with_gram(X, y, self.BLOCK):
-            block = RankOneBlock(self.W, X_block, gram, decay)
-            for i, y_i in enumerate(y_block.tolist()):
-                _, error = cross_entropy_of_one(block.scores(i), y_i)
-                block.steps[i] = [-learning_rate * value for value in error]
-            block.finish()
+        for block, y_block in rank_one_blocks(self.W, X, y, self.BLOCK, learning_rate, decay):
+            for i, y_i in enumerate(y_block):
+                _, block.errors[i] = cross_entropy_of_one(block.scores(i), y_i)
 
 
 class MLP:
@@ -319,7 +349,7 @@ class MLP:
     """
 
     PARAMETERS = ("W1", "b1", "W2", "b2")
-    BLOCK = 64  # examples; more than logistic regression's, as each product has all of W1 to read
+    BLOCK = 96  # examples; more than logistic regression's, as each product has all of W1 to read
 
     def __init__(self, n_classes, n_features, hidden_size, dtype=np.float64):
         self.W1 = np.random.normal(0.1, 0.1, (hidden_size, n_features)).astype(dtype)
@@ -350,19 +380,18 @@ class MLP:
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
-        for X_block, y_block, gram in blocks_with_gram(X, y, self.BLOCK):
-            block = RankOneBlock(self.W1, X_block, gram, b=self.b1)
-            for i, y_i in enumerate(y_block.tolist()):
+        for block, y_block in rank_one_blocks(self.W1, X, y, self.BLOCK, learning_rate, b=self.b1):
+            for i, y_i in enumerate(y_block):
                 z = block.scores(i)
                 h = np.maximum(z, 0)
                 loss, error = cross_entropy_of_one(self.W2.dot(h) + self.b2, y_i)
                 total += loss
-                step = np.multiply(error, -learning_rate, dtype=h.dtype)
+                error = np.array(error, h.dtype)
                 # The error goes back through the W2 that made it, so W2 changes after.
-                np.multiply(step.dot(self.W2), z > 0, out=block.steps[i])
-                self.W2 += step[:, None] * h
-                self.b2 += step
-            block.finish()
+                np.multiply(error.dot(self.W2), z > 0, out=block.errors[i])
+                error *= learning_rate
+                self.W2 -= error[:, None] * h
+                self.b2 -= error
         return total / len(X)
 
     def _train_epoch_in_batches(self, X, y, learning_rate, batch_size):
@@ -496,8 +525,10 @@ def train(opt, name, data):
     def matrix(split, dtype):
         return utils.Pixels(data.arrays[f"{split}_images"], linear, dtype, scale)
 
-    # No near tie may be decided by rounding: the perceptron sees to that, in either precision.
-    evaluation_dtype = "float64" if opt.model == "logistic_regression" else opt.precision
+    # No near tie may be decided by rounding: of pixels the linear models see to that in float32 too.
+    evaluation_dtype = opt.precision
+    if linear:
+        evaluation_dtype = "float64" if opt.standardize else "float32"
     train_X = matrix("train", opt.precision)
     evaluated_X, val_X, test_X = (matrix(split, evaluation_dtype) for split in utils.SPLITS)
 
