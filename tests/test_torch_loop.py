@@ -184,8 +184,9 @@ def test_a_network_learns_twenty_examples_by_heart(q2):
 
 
 @pytest.mark.parametrize("shape", [(64, 300, 40), (1, 7, 5), (33, 1, 1), (5, 2000, 6)])
-def test_the_linear_layer_is_torchs_own(q2, shape):
+def test_the_linear_layer_is_torchs_own(q2, shape, monkeypatch):
     """Values and all three gradients, to the rounding of float32."""
+    monkeypatch.setattr(q2.Linear, "LARGE", 0)
     m, n_in, n_out = shape
     torch.manual_seed(0)
     ours, theirs = q2.Linear(n_in, n_out), nn.Linear(n_in, n_out)
@@ -203,6 +204,7 @@ def test_the_linear_layer_is_torchs_own(q2, shape):
 
 def test_the_linear_layer_without_onednn(q2, monkeypatch):
     """Where torch lacks it, for other precisions and for other shapes the layer is torch's."""
+    monkeypatch.setattr(q2.Linear, "LARGE", 0)
     layer, x = q2.Linear(9, 4), torch.randn(3, 9)
     expected = nn.functional.linear(x, layer.weight, layer.bias)
     torch.testing.assert_close(layer(x[0]), expected[0])
@@ -212,6 +214,28 @@ def test_the_linear_layer_without_onednn(q2, monkeypatch):
         assert layer(x).dtype == torch.bfloat16
     monkeypatch.setattr(q2, "onednn_linear", None)
     assert torch.equal(layer(x), expected)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("m", [1, 32])
+def test_softmax_regression_takes_the_step_of_autograd(q2, m, precision):
+    """Its gradient is written out: the same losses and weights over a few steps."""
+    results = []
+    for step in (q2.gradient_step, q2.softmax_regression_step):
+        torch.manual_seed(0)
+        model = q2.LogisticRegression(5, 300)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+        losses = []
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision is torch.bfloat16):
+            for _ in range(5):
+                X, y = torch.rand(m, 300), torch.randint(5, (m,))
+                losses.append(step(X, y, model, optimizer, nn.CrossEntropyLoss()).float())
+        results.append((torch.stack(losses), model.linear.weight, model.linear.bias))
+    tolerances = (
+        {"rtol": 1e-5, "atol": 1e-6} if precision is torch.float32 else {"rtol": 2e-2, "atol": 2e-2}
+    )
+    for mine, autograds in zip(*results, strict=True):
+        torch.testing.assert_close(mine, autograds, **tolerances)
 
 
 @pytest.mark.parametrize("model", ["logistic_regression", "mlp"])
@@ -231,9 +255,11 @@ def test_the_number_of_threads_does_not_matter(q2, model):
         )
         optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, fused=True)
         criterion = nn.CrossEntropyLoss()
+        linear = model == "logistic_regression"
+        step = q2.softmax_regression_step if linear else q2.gradient_step
         for start in range(0, 512, 64):
             X, y = data.__getitems__(list(range(start, start + 64)))
-            q2.train_batch(X, y, network, optimizer, criterion)
+            step(X, y, network, optimizer, criterion)
         weights = torch.cat([value.flatten() for value in network.state_dict().values()])
         return weights, q2.evaluate(network, data, data.y, criterion)
 
