@@ -42,10 +42,9 @@ class Contestant:
     data_path : the npz file.
     kind : "hw1-q1.py", "hw1-q2.py", "plain_q1.py", "plain_q2.py" or a key of `RIVALS`.
     settings : for a program its options, else the function's arguments after the file; text.
-    environment : variables to add to the environment.
     """
 
-    def __init__(self, data_path, kind, *settings, environment=None):
+    def __init__(self, data_path, kind, *settings):
         self.name = " ".join((kind, *settings))
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115, closed by close()
         self.process = subprocess.Popen(
@@ -54,7 +53,6 @@ class Contestant:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, **(environment or {})},
         )
         self._answer()
 
@@ -173,15 +171,8 @@ def plain_q1(data_path, *options):
     plain_q1.main()
 
 
-def plain_loop_alone(data_path, denominator, model, l2="0"):
-    """The loop of plain_q1.py in a process that has loaded the training set and nothing else.
-
-    glibc gives freed memory back to the system at once until a block of a few megabytes has been
-    freed; then it keeps as much. plain_q1.py frees such a block when it has turned the validation
-    images into floats. Here none is, and a loop whose temporaries together are larger than what is
-    kept gets each of them with pages to be cleared, example after example. An epoch is
-    n / denominator examples, its seconds scaled up to n.
-    """
+def plain_loop_alone(data_path, model, l2="0"):
+    """The loop of plain_q1.py in a process that has loaded the training set and nothing else."""
     import numpy as np
     import plain_q1
 
@@ -192,15 +183,20 @@ def plain_loop_alone(data_path, denominator, model, l2="0"):
     n_classes = int(y.max()) + 1
     if model == "mlp":
         trained = plain_q1.MLP(n_classes, X.shape[1], 100)
+        settings = {"learning_rate": 0.001}
     else:
         X = np.hstack((X, np.ones((len(X), 1))))
-        trained = plain_q1.LogisticRegression(n_classes, X.shape[1])
-    n, m = len(X), part(len(X), denominator)
+        kinds = {
+            "perceptron": plain_q1.Perceptron,
+            "logistic_regression": plain_q1.LogisticRegression,
+        }
+        trained = kinds[model](n_classes, X.shape[1])
+        settings = {"learning_rate": 0.001, "l2_penalty": float(l2)}
 
     def epoch():
         start = time.perf_counter()
-        trained.train_epoch(X[:m], y[:m], learning_rate=0.001, l2_penalty=float(l2))
-        return (time.perf_counter() - start) * n / m
+        trained.train_epoch(X, y, **settings)
+        return time.perf_counter() - start
 
     take_turns(epoch)
 

@@ -141,6 +141,7 @@ def draw(points, title):
             panel.plot(ends, intercept + slope * ends, "-", color=colours[model], linewidth=1)
         panel.set_xlabel(what)
         panel.set_xlim(left=0)
+        panel.locator_params(axis="x", nbins=5)
         panel.set_ylim(bottom=0)
         panel.set_ylabel("seconds an epoch")
         panel.grid(alpha=0.3)

@@ -12,7 +12,7 @@ ROWS = [
     "memory/q1-mlp",
     "perceptron/textbook",
     "logistic_regression-l2/textbook",
-    "logistic_regression-l2/textbook-alone-kept",
+    "logistic_regression-l2/textbook-in-program",
     "logistic_regression-l2/scikit-learn",
     "mlp/textbook",
     "mlp/torch",
@@ -48,7 +48,7 @@ def test_speed_prints_every_row(tiny_npz):
     assert set(printed) == wanted
     for name, row in printed.items():
         assert len(row) == 8
-        assert (row[7] == "") == name.endswith("kept")
+        assert (row[7] == "") == name.endswith("in-program")
         assert re.match(r"-?\d+\.\d\d (x faster|x their time|s|GB) \(", row[4])
     missed = {name for name, row in printed.items() if row[7] == "**NOT MET**"}
     assert all(row[7] in ("yes", "**NOT MET**", "") for row in printed.values())
