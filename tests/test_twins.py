@@ -99,6 +99,20 @@ def test_perceptron_in_float32_decides_near_ties_exactly(q1):
         assert np.array_equal(model.W, W)
 
 
+def test_evaluation_of_float32_pixels_decides_near_ties_exactly(q1):
+    images, y, W = nearly_tied()
+    X = textbook.features(images, bias=False)
+    pixels = Pixels(images, dtype=np.float32)
+    for model in (q1.Perceptron(N_CLASSES, len(W.T), np.float32), q1.LogisticRegression(*W.shape)):
+        # The second weights are too large for float32, whose scores become infinite and nan.
+        for weights in (W, W * 2.0**120) if model.W.dtype == np.float64 else (W,):
+            model.W[...] = weights
+            expected = (X @ weights.T).argmax(axis=1)
+            with np.errstate(all="ignore"):
+                assert np.array_equal(model.predict(pixels), expected)
+                assert model.evaluate(pixels, y) == np.mean(expected == y)
+
+
 def test_perceptron_takes_the_first_of_equal_scores(q1):
     """Black and white pixels, so that scores are small whole numbers and tie all the time."""
     rng = np.random.default_rng(6)
