@@ -19,7 +19,7 @@ import runs
 import sweeps
 import utils
 
-CHUNK = 192  # examples that the second thread prepares at a time, by measurement
+CHUNK = 192  # examples that the second thread prepares at a time; more would leave the caches
 
 
 # --------------------------------------------------------------------------------------------
@@ -29,7 +29,7 @@ CHUNK = 192  # examples that the second thread prepares at a time, by measuremen
 def blocks(X, y, size):
     """Yield (X_block, y_block) down the rows, `size` of them at a time.
 
-    X is an ndarray of shape (n, features) or `utils.Pixels`. While the caller works on the blocks
+    X is an ndarray of shape (n, features) or `utils.Pixels`; integers become float64. While the caller works on the blocks
     of one chunk of rows, a second thread turns the next chunk into floats.
     """
     for X_chunk, y_chunk, _ in _chunks(X, y, size, lambda X_chunk: None):
@@ -43,6 +43,8 @@ def _chunks(X, y, size, prepare):
 
     def chunk(start):
         X_chunk = X[start : start + step]
+        if X_chunk.dtype.kind != "f":
+            X_chunk = X_chunk.astype(np.float64)
         return X_chunk, y[start : start + step], prepare(X_chunk)
 
     y = np.asarray(y)
@@ -208,7 +210,8 @@ class LinearModel:
     """Scores W x for classes; W is an ndarray of shape (n_classes, n_features), at first zero.
 
     The features' last column is ones where a bias is wanted. X is an ndarray of shape
-    (n, n_features) or `utils.Pixels`; y holds the gold classes, shape (n,).
+    (n, n_features) or `utils.Pixels`, in float32 with features from -1 to 1; y holds the gold
+    classes, shape (n,).
     """
 
     PARAMETERS = ("W",)
@@ -222,8 +225,9 @@ class LinearModel:
         self.W = np.zeros((n_classes, n_features), dtype)
 
     def rounding_up_to(self, norm):
-        """By how much at most rounding in float32 parts two scores of pixels, if |W| <= norm."""
-        # |x| < sqrt(n), as no pixel is above 1.
+        """The most by which float32's rounding can change the difference of two scores of an
+        example with features from -1 to 1, and so |x| <= sqrt(n), if |W| <= norm.
+        """
         return self.LAMBDA * self.W.shape[1] * 2**-24 * float(norm)
 
     def score_blocks(self, X, y):
@@ -234,7 +238,7 @@ class LinearModel:
         """
         exact_W = self.W.astype(np.float64, copy=False)
         W = self.W.astype(np.float32, copy=False) if X.dtype == np.float32 else exact_W
-        rounding = self.rounding_up_to(np.linalg.norm(W))
+        rounding = self.rounding_up_to(np.linalg.norm(exact_W))
         for X_block, y_block in blocks(X, y, CHUNK):
             # 16 rows at a time: for so small a product OpenBLAS has (where there is AVX-512) a
             # routine that takes half the time of the one for large products.
@@ -243,7 +247,7 @@ class LinearModel:
             if scores.dtype == np.float32:
                 scores = scores.astype(np.float64)
                 second, first = np.sort(scores, axis=1)[:, -2:].T
-                close = ~(first - second > rounding)  # so nan, after an overflow, is close too
+                close = (first - second <= rounding) | ~np.isfinite(scores).all(axis=1)
                 scores[close] = X_block[close].astype(np.float64) @ exact_W.T
             yield scores, y_block
 
@@ -310,8 +314,8 @@ class Perceptron(LinearModel):
 class LogisticRegression(LinearModel):
     """Softmax regression; the gradient at the logits is softmax(W x) - onehot(y)."""
 
-    # examples; the Gram matrices' work grows with it, the calls' number shrinks, and much larger ones
-    # of 6,913 features are none of the small products for which OpenBLAS has a fast routine
+    # Examples. The Gram matrices' work grows with it, the calls' number shrinks; and with 6,913
+    # features about 12 rows are the most that OpenBLAS's routine for small products takes.
     BLOCK = 12
 
     def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0, **kwargs):
@@ -525,7 +529,7 @@ def train(opt, name, data):
     def matrix(split, dtype):
         return utils.Pixels(data.arrays[f"{split}_images"], linear, dtype, scale)
 
-    # No near tie may be decided by rounding: of pixels the linear models see to that in float32 too.
+    # No near tie may be decided by rounding. For pixels the linear models see to that in float32.
     evaluation_dtype = opt.precision
     if linear:
         evaluation_dtype = "float64" if opt.standardize else "float32"

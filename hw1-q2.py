@@ -57,16 +57,12 @@ class LinearByOneDNN(torch.autograd.Function):
 
 
 class Linear(nn.Linear):
-    """torch's linear layer with a bias, its products by oneDNN if large, of float32 and on a CPU."""
-
-    # weights; with fewer, what oneDNN gains is less than the tens of microseconds a call costs
-    LARGE = 2**18
+    """torch's linear layer with a bias, its products by oneDNN if they are of float32 on a CPU."""
 
     def forward(self, x):
         """x (batch, n_in) -> x W^T + b (batch, n_out)."""
         by_onednn = (
             onednn_linear is not None
-            and self.weight.numel() >= self.LARGE
             and x.dim() == 2
             and x.shape[1] == self.in_features
             and x.numel() > 0
@@ -88,8 +84,7 @@ class LogisticRegression(nn.Module):
 
     def forward(self, x, **kwargs):
         """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
-        # W x^T and not x W^T, for whose few columns MKL takes up to five times as long, and sums in
-        # an order that depends on the number of threads.
+        # W x^T and not x W^T, for whose few columns MKL takes up to five times as long.
         return (self.linear.weight @ x.t()).t() + self.linear.bias
 
 
@@ -147,7 +142,7 @@ def softmax_regression_step(X, y, model, optimizer, criterion):
     error = torch.softmax(logits, dim=1, dtype=torch.float32)
     error -= nn.functional.one_hot(y, logits.shape[1])
     error /= len(y)
-    model.linear.weight.grad = (error.t() @ X).float()
+    model.linear.weight.grad = (error.t() @ X).to(model.linear.weight.dtype)
     model.linear.bias.grad = error.sum(dim=0)
     optimizer.step()
     return criterion(logits, y)
@@ -220,7 +215,7 @@ class ImageTensor(torch.utils.data.Dataset):
         return self._floats(self.bytes[rows])
 
     def __getitems__(self, indices):
-        indices = torch.as_tensor(indices, device=self.y.device)
+        indices = torch.as_tensor(indices, dtype=torch.int64, device=self.y.device)
         if isinstance(self.bytes, torch.Tensor):
             # Row by row; bytes[indices] would go pixel by pixel, in five times the time.
             raw = self.bytes.index_select(0, indices)
@@ -477,8 +472,12 @@ def train(opt, name, data, team=None):
     def measure(X):
         return evaluate(model, X, X.y, criterion, team=team)
 
+    # Without the cache, which would keep the first step's weights in bfloat16 for all the others.
     products = torch.autocast(
-        torch.device(opt.device).type, torch.bfloat16, enabled=opt.precision == "bfloat16"
+        torch.device(opt.device).type,
+        torch.bfloat16,
+        enabled=opt.precision == "bfloat16",
+        cache_enabled=False,
     )
     with run, products:
         if opt.resume:

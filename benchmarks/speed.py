@@ -77,8 +77,8 @@ def textbook(model, floor, description, l2="0"):
 
     glibc gives freed memory back to the system at once, and gets the next piece with its pages to
     be cleared, until a block of some megabytes has been freed; then it keeps as much. So the loop
-    is slow in a process that only trains, which the floor is for, and faster in one that has freed
-    such a block before, as plain_q1.py has when its validation images are floats.
+    is slow in a process that only trains, and faster in one that has freed such a block before, as
+    plain_q1.py has when its validation images are floats. The floor is held against both.
     """
     options = ("-l2_penalty", l2) if model == "logistic_regression" else ()
     return (
@@ -92,7 +92,7 @@ def textbook(model, floor, description, l2="0"):
         Rival(
             "textbook-in-program",
             "the same loop inside plain_q1.py, whose loading leaves memory at hand",
-            None,
+            floor,
             ("plain_q1.py", model, *options),
         ),
     )

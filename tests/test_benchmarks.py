@@ -20,6 +20,7 @@ ROWS = [
     "mlp/products",
     "q2-mlp-64/skeleton",
     "q2-mlp-64/products",
+    "q2-mlp-64/products-one-batch",
     "help",
 ]
 
@@ -48,7 +49,7 @@ def test_speed_prints_every_row(tiny_npz):
     assert set(printed) == wanted
     for name, row in printed.items():
         assert len(row) == 8
-        assert (row[7] == "") == name.endswith("in-program")
+        assert (row[7] == "") == name.endswith("one-batch")
         assert re.match(r"-?\d+\.\d\d (x faster|x their time|s|GB) \(", row[4])
     missed = {name for name, row in printed.items() if row[7] == "**NOT MET**"}
     assert all(row[7] in ("yes", "**NOT MET**", "") for row in printed.values())

@@ -104,13 +104,74 @@ def test_evaluation_of_float32_pixels_decides_near_ties_exactly(q1):
     X = textbook.features(images, bias=False)
     pixels = Pixels(images, dtype=np.float32)
     for model in (q1.Perceptron(N_CLASSES, len(W.T), np.float32), q1.LogisticRegression(*W.shape)):
-        # The second weights are too large for float32, whose scores become infinite and nan.
-        for weights in (W, W * 2.0**120) if model.W.dtype == np.float64 else (W,):
+        # In float32 the second weights give infinite scores, the third ones' squares vanish.
+        scales = (1, 2.0**120, 2.0**-100) if model.W.dtype == np.float64 else (1,)
+        for weights in [scale * W for scale in scales]:
             model.W[...] = weights
             expected = (X @ weights.T).argmax(axis=1)
             with np.errstate(all="ignore"):
                 assert np.array_equal(model.predict(pixels), expected)
                 assert model.evaluate(pixels, y) == np.mean(expected == y)
+
+
+def test_rounding_in_float32_stays_within_its_bound(q1):
+    rng = np.random.default_rng(4)
+    images = rng.integers(200, 256, (300, 20, 30), dtype=np.uint8)
+    X = textbook.features(images, bias=False)
+    model = q1.Perceptron(N_CLASSES, X.shape[1], np.float32)
+    # All of one sign, so that the sums, and with them the rounding, become large.
+    model.W[...] = rng.integers(0, 2**21, model.W.shape) / 256
+    exact = X @ model.W.T.astype(np.float64)
+    rounded = (X.astype(np.float32) @ model.W.T).astype(np.float64)
+    moved = np.abs((rounded - exact)[:, :1] - (rounded - exact)[:, 1:]).max()
+    bound = model.rounding_up_to(np.linalg.norm(model.W))
+    assert bound / 1000 < moved <= bound
+
+
+def test_the_perceptrons_bound_holds_to_the_end_of_a_block(q1):
+    """From zero weights, whose norm alone would allow no rounding at all."""
+    X, _, y = data("pixels", q1.Perceptron.BLOCK, n_features=300, dtype=np.float32)
+    model = q1.Perceptron(N_CLASSES, 301, np.float32)
+    model.train_epoch(X, y)
+    assert model.W.any()
+    assert model.rounding >= model.rounding_up_to(np.linalg.norm(model.W))
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.9])
+def test_rank_one_blocks_are_the_plain_steps(q1, decay):
+    """With a bias, which is a column of W for a feature that is always 1, and decays like it."""
+    rng = np.random.default_rng(10)
+    X, targets = rng.normal(size=(29, 7)), rng.normal(size=(29, 3))
+    W, b = rng.normal(size=(3, 7)), rng.normal(size=3)
+    plain = np.hstack([W, b[:, None]])
+    start = 0
+    for block, numbers in q1.rank_one_blocks(W, X, np.arange(29), 12, 0.05, decay, b):
+        for i, number in enumerate(numbers):
+            x = np.append(X[number], 1)
+            np.testing.assert_allclose(block.scores(i), plain @ x, rtol=1e-10)
+            error = plain @ x - targets[number]
+            block.errors[i] = error
+            plain = decay * plain - 0.05 * np.outer(error, x)
+        start += len(numbers)
+    assert start == 29
+    np.testing.assert_allclose(W, plain[:, :-1], rtol=1e-10)
+    np.testing.assert_allclose(b, plain[:, -1], rtol=1e-10)
+
+
+def test_whole_numbers_are_trained_on_as_floats(q1):
+    np.random.seed(0)
+    _, X, y = data("pixels", 40, bias=False)
+    whole = np.round(256 * X).astype(np.int64)
+    for name, sizes in (("Perceptron", ()), ("LogisticRegression", ()), ("MLP", (5,))):
+        models = [getattr(q1, name)(N_CLASSES, 12, *sizes) for _ in range(2)]
+        for model in models:
+            for parameter in model.PARAMETERS:
+                getattr(model, parameter)[...] = 0.01
+        models[0].train_epoch(whole, y, learning_rate=1e-4)
+        models[1].train_epoch(whole.astype(np.float64), y, learning_rate=1e-4)
+        for parameter in models[0].PARAMETERS:
+            assert np.array_equal(getattr(models[0], parameter), getattr(models[1], parameter))
+        assert models[0].evaluate(whole, y) == models[1].evaluate(whole.astype(np.float64), y)
 
 
 def test_perceptron_takes_the_first_of_equal_scores(q1):
