@@ -189,9 +189,7 @@ def rank_one_blocks(W, X, y, size, learning_rate=1.0, decay=1.0, b=None):
         # Not stack @ stack^T, for which NumPy takes a routine that is slow with so few rows.
         gram = stack[:, 1:] @ stack[:, :-1].transpose(0, 2, 1)
         result = np.zeros((len(stack), m, m), W.dtype)
-        with np.errstate(
-            over="ignore"
-        ):  # at an absurd learning rate; each thread has its own state
+        with np.errstate(over="ignore"):  # as `train` says for its own thread alone
             result[:, 1:, :-1] = (gram + constant) * effect[: m - 1, : m - 1]
         return result
 
