@@ -29,8 +29,9 @@ CHUNK = 192  # examples that the second thread prepares at a time; more would le
 def blocks(X, y, size):
     """Yield (X_block, y_block) down the rows, `size` of them at a time.
 
-    X is an ndarray of shape (n, features) or `utils.Pixels`; integers become float64. While the caller works on the blocks
-    of one chunk of rows, a second thread turns the next chunk into floats.
+    X is an ndarray of shape (n, features) or `utils.Pixels`; integers become float64. While the
+    caller works on the blocks of one chunk of rows, a second thread turns the next chunk into
+    floats.
     """
     for X_chunk, y_chunk, _ in _chunks(X, y, size, lambda X_chunk: None):
         for start in range(0, len(X_chunk), size):
@@ -136,7 +137,7 @@ class RankOneBlock:
     ----------
     W : ndarray of shape (rows, features), read at the start and changed by `finish`.
     X : ndarray of shape (m, features), the block's examples in order.
-    influence : (m, m), at [i, j] what e_j adds to the scores of example i, which is
+    influence : (m, m), in W's dtype, at [i, j] what e_j adds to the scores of example i, which is
         -r a^(i-1-j) (x_j . x_i) if j < i and else 0. See `rank_one_blocks`.
     learning_rate, decay : r and a.
     b : None or ndarray of shape (rows,), changed by `finish`.
@@ -145,15 +146,14 @@ class RankOneBlock:
     for `scores(i)` and fills in `errors[i]`, which is e_i, for i = 0, 1, ... m - 1.
     """
 
-    def __init__(self, W, X, influence, learning_rate=1.0, decay=1.0, b=None):
-        self.W, self.X, self.b = W, X, b
+    def __init__(self, W, X, influence, learning_rate, decay, b):
+        self.W, self.X, self.influence, self.b = W, X, influence, b
         self.learning_rate, self.decay = learning_rate, decay
         self.start = (X @ W.T.astype(X.dtype, copy=False)).astype(W.dtype, copy=False)
         if b is not None:
             self.start += b
         if decay != 1:
             self.start *= decay ** np.arange(len(X))[:, None]
-        self.influence = influence.astype(W.dtype, copy=False)
         self.errors = np.zeros((len(X), len(W)), W.dtype)
 
     def scores(self, i):
@@ -172,7 +172,7 @@ class RankOneBlock:
             self.b += steps.sum(axis=0)
 
 
-def rank_one_blocks(W, X, y, size, learning_rate=1.0, decay=1.0, b=None):
+def rank_one_blocks(W, X, y, size, learning_rate, decay=1.0, b=None):
     """Yield (block, y_block) down the rows of X: a `RankOneBlock` of W and b and its gold classes.
 
     The blocks' Gram matrices come from the second thread. A block's steps reach W and b when the

@@ -489,11 +489,11 @@ def train(opt, name, data, team=None):
 
         for _ in run.epochs():
             with run.clock("training"):
+                progress = run.progress(batches)
                 if team is None:
-                    progress = run.progress(batches)
                     train_loss = train_epoch(progress, model, optimizer, criterion, step)
                 else:
-                    train_loss = team.train_epoch(run.progress(batches), optimizer)
+                    train_loss = team.train_epoch(progress, optimizer)
             with run.clock("evaluation"):
                 val_loss, val_acc = measure(val)
             run.end_epoch(

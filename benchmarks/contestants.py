@@ -183,19 +183,17 @@ def plain_loop_alone(data_path, model, l2="0"):
     n_classes = int(y.max()) + 1
     if model == "mlp":
         trained = plain_q1.MLP(n_classes, X.shape[1], 100)
-        settings = {"learning_rate": 0.001}
     else:
         X = np.hstack((X, np.ones((len(X), 1))))
-        kinds = {
+        linear = {
             "perceptron": plain_q1.Perceptron,
             "logistic_regression": plain_q1.LogisticRegression,
         }
-        trained = kinds[model](n_classes, X.shape[1])
-        settings = {"learning_rate": 0.001, "l2_penalty": float(l2)}
+        trained = linear[model](n_classes, X.shape[1])
 
     def epoch():
         start = time.perf_counter()
-        trained.train_epoch(X, y, **settings)
+        trained.train_epoch(X, y, learning_rate=0.001, l2_penalty=float(l2))
         return time.perf_counter() - start
 
     take_turns(epoch)
