@@ -33,9 +33,9 @@ import utils
 onednn_linear = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 
-def product(A, B, bias=None):
-    """A B^T, plus a bias of shape (n,) to each row: A (m, k), B (n, k) -> (m, n), in float32."""
-    return onednn_linear(A, B, bias, "none", [], "")
+def product(A, B):
+    """A B^T in float32: A (m, k), B (n, k) -> (m, n)."""
+    return onednn_linear(A, B, None, "none", [], "")
 
 
 class LinearByOneDNN(torch.autograd.Function):
@@ -45,7 +45,10 @@ class LinearByOneDNN(torch.autograd.Function):
     def forward(ctx, x, W, b):
         """x (batch, n_in), W (n_out, n_in), b (n_out,) -> (batch, n_out)."""
         ctx.save_for_backward(x, W)
-        return product(x, W, b)
+        # oneDNN rearranges its second matrix, which had better be the smaller one. The result is not
+        # left transposed, as dropout draws its masks in the order of memory.
+        z = product(W, x).t().contiguous() if len(x) < len(W) else product(x, W)
+        return z.add_(b)
 
     @staticmethod
     @once_differentiable
@@ -75,6 +78,17 @@ class Linear(nn.Linear):
         return super().forward(x)
 
 
+class Dropout(nn.Dropout):
+    """torch's dropout by the same draws, on a CPU in half the time that its bernoulli_ takes."""
+
+    def forward(self, x):
+        """x of any shape: its elements times 0, with probability p, or 1 / (1 - p)."""
+        if not (self.training and self.p and x.device.type == "cpu"):
+            return super().forward(x)
+        kept = torch.rand(x.shape, dtype=torch.float64) < 1 - self.p
+        return x * kept.to(x.dtype).div_(1 - self.p)
+
+
 class LogisticRegression(nn.Module):
     """Softmax regression: the logits are W x + b."""
 
@@ -100,7 +114,7 @@ class FeedforwardNetwork(nn.Module):
         modules = []
         width = n_features
         for _ in range(layers):
-            modules += [Linear(width, hidden_size), activation(), nn.Dropout(dropout)]
+            modules += [Linear(width, hidden_size), activation(), Dropout(dropout)]
             width = hidden_size
         self.network = nn.Sequential(*modules, Linear(width, n_classes))
 

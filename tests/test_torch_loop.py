@@ -197,10 +197,25 @@ def test_the_linear_layer_is_torchs_own(q2, shape):
     for layer in (ours, theirs):
         x_i = x.clone().requires_grad_()
         z = layer(x_i)
+        assert z.is_contiguous()  # or dropout's draws would fall on other units
         (z * towards).sum().backward()
         results.append((z.detach(), x_i.grad, layer.weight.grad, layer.bias.grad))
     for mine, torchs in zip(*results, strict=True):
         torch.testing.assert_close(mine, torchs, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_is_torchs_own(q2, p, training):
+    """Bit for bit: the same draws, the same values, the same gradient, the same draws to come."""
+    x, results = torch.randn(65, 33), []
+    for dropout in (q2.Dropout(p), nn.Dropout(p)):
+        torch.manual_seed(7)
+        x_i = x.clone().requires_grad_()
+        h = dropout.train(training)(x_i)
+        h.square().sum().backward()
+        results.append((h.detach(), x_i.grad, torch.rand(3)))
+    assert all(torch.equal(mine, torchs) for mine, torchs in zip(*results, strict=True))
 
 
 def test_the_linear_layer_without_onednn(q2, monkeypatch):
