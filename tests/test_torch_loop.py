@@ -263,17 +263,7 @@ def test_training_in_bfloat16_learns_as_in_float32(tmp_path, tiny_npz, model):
     for precision in ("float32", "bfloat16"):
         done = run_script(
             "hw1-q2.py",
-            *(
-                model,
-                "-epochs",
-                5,
-                "-learning_rate",
-                0.1,
-                "-batch_size",
-                8,
-                "-precision",
-                precision,
-            ),
+            *f"{model} -epochs 5 -learning_rate 0.1 -batch_size 8 -precision {precision}".split(),
             *("-data_path", tiny_npz, "-plots_dir", tmp_path),
         )
         assert done.returncode == 0, done.stderr
