@@ -13,7 +13,6 @@ run, or what is left has failed, the report is written: see report.py.
 import argparse
 import contextlib
 import dataclasses
-import importlib.util
 import io
 import json
 import os
@@ -257,7 +256,7 @@ def planned(edition, folder, data, opt):
         for experiment in question.experiments:
             script, *words = experiment.command
             if script not in scripts:
-                scripts[script] = load_script(script)
+                scripts[script] = utils.load_script(script)
                 codes[script] = runs.code_version(script)
             run, name = only_run(scripts[script], words, edition, experiment)
             if any(not hasattr(run, option) for option in question.compare):
@@ -286,14 +285,6 @@ def planned(edition, folder, data, opt):
                 data=data,
             )
     return list(by_name.values())
-
-
-def load_script(name):
-    """A script as a module, by its file's name, which a dash keeps from being importable."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem, utils.ROOT / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def only_run(script, words, edition, experiment):

@@ -10,6 +10,7 @@ imported before something needs it.
 import argparse
 import contextlib
 import hashlib
+import importlib.util
 import math
 import mmap
 import os
@@ -114,6 +115,14 @@ def run_script(main):
     except Stopped as stopped:
         notice("stopped; there was nothing to keep")
         sys.exit(128 + stopped.signum)
+
+
+def load_script(name):
+    """A script as a module; `name` is its file's from here, often with a dash, which import refuses."""
+    spec = importlib.util.spec_from_file_location(Path(name).stem.replace("-", "_"), ROOT / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def configure_seed(seed):

@@ -7,7 +7,6 @@ and prints the medians as a Markdown table.
 """
 
 import contextlib
-import importlib.util
 import io
 import math
 import sys
@@ -33,16 +32,6 @@ MODELS = {
 }
 
 
-def load(script):
-    """A script as a module."""
-    spec = importlib.util.spec_from_file_location(
-        Path(script).stem.replace("-", "_"), ROOT / script
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def timed(function, seconds):
     """`function`, each of whose calls adds its time to the list `seconds`."""
 
@@ -63,7 +52,7 @@ def measure(script, arguments, folder):
     sys.argv = [script, *arguments, "-plots_dir", folder]
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            load(script).main()
+            utils.load_script(script).main()
     finally:
         runs.Run.save_checkpoint, runs.Run.end_epoch = write, end
     writing.pop()  # the one at the end of the run

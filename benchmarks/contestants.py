@@ -1,103 +1,26 @@
 """The contestants of speed.py and growth.py: each a process that trains an epoch when told to.
 
-    contestant = Contestant(path, "hw1-q1.py", "mlp")      starts it and waits until it has loaded
-    contestant.epoch()                                     seconds of its next epoch
-    contestant.close()
+`processes.Contestant` is its parent's end. The process answers on its standard output, a JSON value
+a line: null once it is ready, then the seconds of an epoch for each line that it reads.
 
 The scripts and the plain programs are run as they are, by their own main(): they are only stopped
 before each epoch, so that what is timed is what a user gets, threads, memory and all. Each has a
 process of its own because they do not leave each other alone in one: what a program has freed
 before decides how fast the next one gets its memory. Of all contestants only one works at a time.
-
-The parent's end is `Contestant`; the rest is the child's. The child answers on its standard
-output, a JSON value a line: null once it is ready, then the seconds of an epoch for each line that
-it reads.
 """
 
-import contextlib
-import importlib.util
 import itertools
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-BENCHMARKS = Path(__file__).resolve().parent
-ROOT = BENCHMARKS.parent
-PAUSE = 0.05  # seconds, in which the threads of the one before stop spinning
-
-
-class Failed(Exception):
-    """A program that was to be measured ended with an error; the message holds its last words."""
-
-
-class Contestant:
-    """A process that stands ready to train an epoch of one model, again and again.
-
-    Parameters
-    ----------
-    data_path : the npz file.
-    kind : "hw1-q1.py", "hw1-q2.py", "plain_q1.py", "plain_q2.py" or a key of `RIVALS`.
-    settings : for a program its options, else the function's arguments after the file; text.
-    """
-
-    def __init__(self, data_path, kind, *settings):
-        self.name = " ".join((kind, *settings))
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115, closed by close()
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, data_path, kind, *settings],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-        )
-        self._answer()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def epoch(self):
-        """The seconds that the next epoch takes; all that surrounds an epoch is not counted."""
-        time.sleep(PAUSE)
-        with contextlib.suppress(BrokenPipeError):  # if it has ended, it does not answer either
-            self.process.stdin.write("epoch\n")
-            self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise Failed(f"{self.name}: {last_line(self.errors)}")
-        return json.loads(line)
-
-    def close(self):
-        """End the process and free what it holds."""
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        self.errors.close()
-
-
-def last_line(errors):
-    """The last line of a process's standard error, kept in the open file `errors`."""
-    errors.seek(0)
-    lines = errors.read().decode(errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "ended without a word")
-
+ROOT = Path(__file__).resolve().parent.parent
 
 # --------------------------------------------------------------------------------------------
-# The child: waiting
+# Waiting
 
 
 def wait_for_turn(seconds=None):
@@ -120,12 +43,13 @@ def take_turns(epoch):
 
 
 # --------------------------------------------------------------------------------------------
-# The child: programs, stopped before each epoch
+# Programs, stopped before each epoch
 
 
 def homework_script(data_path, script, *options):
     """hw1-q1.py or hw1-q2.py; an epoch is what its own clock counts as training."""
     import runs
+    import utils
 
     class StoppedRun(runs.Run):
         def epochs(self):
@@ -140,9 +64,7 @@ def homework_script(data_path, script, *options):
             """Keep no history, print nothing and write nothing."""
 
     runs.Run = StoppedRun
-    spec = importlib.util.spec_from_file_location(Path(script).stem, ROOT / script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = utils.load_script(script)
     with tempfile.TemporaryDirectory() as plots:
         sys.argv = [script, *options, "-data_path", data_path, "-plots_dir", plots]
         module.main()
@@ -218,7 +140,7 @@ def plain_q2(data_path, *options):
 
 
 # --------------------------------------------------------------------------------------------
-# The child: what else a student could pick
+# What else a student could pick
 
 
 def training_set(data_path):
@@ -311,7 +233,7 @@ def torch_mlp(data_path, hidden_size, denominator):
 
 
 # --------------------------------------------------------------------------------------------
-# The child: matrix products alone
+# Matrix products alone
 
 
 def numpy_products(data_path, hidden_size, threads):

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from contestants import ROOT, Contestant, Failed
+from processes import ROOT, Contestant
 
 sys.path.insert(0, str(ROOT))
 
@@ -197,8 +197,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        utils.run_script(main)
-    except Failed as failure:
-        utils.notice(f"growth.py: {failure}")
-        sys.exit(2)
+    utils.run_script(main)

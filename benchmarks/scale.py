@@ -10,16 +10,16 @@ again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and half 
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parent.parent
+from processes import ROOT, run_command
+
 sys.path.insert(0, str(ROOT))
 
+import runs
 import utils
 
 MODELS = {
@@ -29,30 +29,10 @@ MODELS = {
 BATCH_SIZES = (64, 512)
 
 
-def run(*command, **environment):
-    """Run a command to its end, its output dropped; its peak memory in bytes."""
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            env={**os.environ, **environment},
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if status:
-            errors.seek(0)
-            words = errors.read().decode(errors="replace").strip().splitlines() or [
-                "without a word"
-            ]
-            raise utils.InputError(f"{command[0]} failed: {words[-1]}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 def record_of(*command, **environment):
     """(the record of a run of one of the scripts, its peak memory in bytes)."""
     with tempfile.TemporaryDirectory() as plots:
-        peak = run(*command, "-plots_dir", plots, **environment)
+        _, peak = run_command(*command, "-plots_dir", plots, **environment)
         (path,) = Path(plots).glob("*record*.json")
         return json.loads(path.read_text()), peak
 
@@ -63,8 +43,8 @@ def data_folder(folder, times):
     if not path.is_dir():
         npz = folder / f"standin-{times}.npz"
         utils.notice(f"drawing {path}")
-        run(ROOT / "data" / "prepare.py", "synthetic", "-times", times, "-output", npz)
-        run(ROOT / "data" / "prepare.py", "unpack", npz, path)
+        run_command(ROOT / "data" / "prepare.py", "synthetic", "-times", times, "-output", npz)
+        run_command(ROOT / "data" / "prepare.py", "unpack", npz, path)
         npz.unlink()
     return path
 
@@ -123,11 +103,11 @@ def parse_arguments():
         "folder", type=Path, metavar="FOLDER", help="where the data are drawn and kept"
     )
     sub.add_argument(
-        "-times", type=int, nargs="+", default=[1, 10, 100], help="(default: 1 10 100)"
+        "-times", type=runs.count, nargs="+", default=[1, 10, 100], help="(default: 1 10 100)"
     )
     sub = commands.add_parser("ranks", help="one process against two under torchrun, in turn")
     sub.add_argument("-data_path", type=Path, required=True, metavar="NPZ")
-    sub.add_argument("-repeats", type=int, default=5, help="(default: %(default)s)")
+    sub.add_argument("-repeats", type=runs.count, default=5, help="(default: %(default)s)")
     return parser.parse_args()
 
 

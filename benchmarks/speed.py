@@ -11,7 +11,6 @@ rounds with the least and the greatest, and the median seconds (or peak memory) 
 status 0 when every floor is met, 1 when one is not, 2 for bad input.
 """
 
-import argparse
 import contextlib
 import importlib.metadata
 import importlib.util
@@ -20,15 +19,15 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from contestants import BENCHMARKS, PAUSE, ROOT, Contestant, Failed, last_line
+from processes import BENCHMARKS, ROOT, Contestant, run_command
 
 sys.path.insert(0, str(ROOT))
 
+import runs
 import utils
 
 # This process stays small (no data, no torch): Linux counts the peak memory of a process from
@@ -288,26 +287,6 @@ def race_in_turn(runners, repeats, name):
     return results
 
 
-def run_command(*command):
-    """Run a Python program to its end: (wall seconds, peak resident memory in GB of 10^9 bytes)."""
-    time.sleep(PAUSE)
-    with tempfile.TemporaryFile() as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise Failed(f"{' '.join(map(str, command))}: {last_line(errors)}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, usage.ru_maxrss * unit / 1e9
-
-
 def measure_race(race, opt, table):
     """Time the epochs of a race and add a row for each of its rivals that is wanted."""
     rivals = [rival for rival in race.rivals if f"{race.name}/{rival.name}" in opt.only]
@@ -378,8 +357,8 @@ def measure_command(command, opt, table):
                 f"peak memory, `{command.script} {command.model}`",
                 f"`{command.plain}`",
                 command.gigabytes,
-                [gigabytes for _, gigabytes in results["ours"]],
-                [gigabytes for _, gigabytes in results["theirs"]],
+                [peak / 1e9 for _, peak in results["ours"]],
+                [peak / 1e9 for _, peak in results["theirs"]],
                 "GB",
             )
         )
@@ -551,13 +530,6 @@ def has_sklearn():
 # The program
 
 
-def count(text):
-    """An argparse type: a whole number of at least 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
-    return int(text)
-
-
 def parse_arguments():
     parser = utils.Parser(
         description="Measure speed and memory against what a student could pick instead.",
@@ -570,11 +542,11 @@ def parse_arguments():
         help="images and labels (default: data/intel_landscapes.npz)",
     )
     parser.add_argument(
-        "-repeats", type=count, default=5, help="rounds to take the median of (default: 5)"
+        "-repeats", type=runs.count, default=5, help="rounds to take the median of (default: 5)"
     )
     parser.add_argument(
         "-epochs",
-        type=count,
+        type=runs.count,
         help="of the whole commands (default: the homework's 100, and 5 for the MLP)",
     )
     parser.add_argument(
@@ -615,8 +587,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        utils.run_script(main)
-    except Failed as failure:
-        utils.notice(f"speed.py: {failure}")
-        sys.exit(2)
+    utils.run_script(main)

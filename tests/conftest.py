@@ -1,7 +1,6 @@
 """What several tests need: the scripts as modules, small data files, and running a script."""
 
 import contextlib
-import importlib.util
 import json
 import subprocess
 import sys
@@ -19,14 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # The same examples on every run: a test that fails, fails again.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
-
-
-def load_script(name):
-    """Import a script by its file's name, which a dash keeps from being importable."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem.replace("-", "_"), ROOT / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run_script(name, *arguments, cwd=ROOT, timeout=120, **options):
@@ -84,12 +75,12 @@ def tiny_npz(tmp_path):
 
 @pytest.fixture(scope="session")
 def q1():
-    return load_script("hw1-q1.py")
+    return utils.load_script("hw1-q1.py")
 
 
 @pytest.fixture(scope="session")
 def q2():
-    return load_script("hw1-q2.py")
+    return utils.load_script("hw1-q2.py")
 
 
 class Outcome(NamedTuple):

@@ -51,14 +51,12 @@ def owner_of(where, module):
 
 
 def main():
-    from conftest import load_script
-
     faults, script = sys.argv[1:3]
     sys.argv = sys.argv[2:]
     runs.CHECKPOINT_SECONDS, runs.CHECKPOINT_SHARE = 0, math.inf
     utils.plot_curves = utils.plot_weights = lambda *arguments, **options: None
     utils.save_figure = lambda figure, path: path.touch()
-    module = load_script(script)
+    module = utils.load_script(script)
     for fault in filter(None, faults.split(",")):
         what, where, call = fault.split(":")
         plant(what, *owner_of(where, module), int(call))

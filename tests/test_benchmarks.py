@@ -4,7 +4,9 @@ import importlib.util
 import re
 
 import numpy as np
-from conftest import ROOT, load_script, run_script
+from conftest import ROOT, run_script
+
+import utils
 
 # One of each kind; the others differ in the model alone and take as long again.
 ROWS = [
@@ -82,7 +84,7 @@ def test_growth_draws_and_prints_its_lines(tmp_path, tiny_npz):
 
 def test_line_through_points_on_a_line(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    growth = load_script("benchmarks/growth.py")
+    growth = utils.load_script("benchmarks/growth.py")
     sizes = np.array([1.0, 2.0, 5.0])
     np.testing.assert_allclose(growth.straight_line(sizes, 3 + 0.5 * sizes), [3, 0.5, 1])
 

@@ -1,0 +1,119 @@
+"""The programs that are measured, as processes of their own: run to their end or epoch by epoch.
+
+    seconds, peak = run_command("hw1-q1.py", "-h")         wall seconds and bytes
+
+    contestant = Contestant(path, "hw1-q1.py", "mlp")      starts it and waits until it has loaded
+    contestant.epoch()                                     seconds of its next epoch
+    contestant.close()
+
+What a contestant's process does is in contestants.py.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parent
+ROOT = BENCHMARKS.parent
+sys.path.insert(0, str(ROOT))
+
+import utils
+
+PAUSE = 0.05  # seconds, in which the threads of the one before stop spinning
+
+
+class Failed(utils.InputError):
+    """A program that was to be measured ended with an error; the message holds its last words."""
+
+
+def run_command(*command, **environment):
+    """Run a Python program to its end, its output dropped: (wall seconds, peak resident bytes).
+
+    `environment` is added to this process's. Raises Failed unless the program exits with 0.
+    """
+    time.sleep(PAUSE)
+    with tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, **environment},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise Failed(f"{' '.join(map(str, command))}: {last_line(errors)}")
+    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class Contestant:
+    """A process that stands ready to train an epoch of one model, again and again.
+
+    Parameters
+    ----------
+    data_path : the npz file.
+    kind : "hw1-q1.py", "hw1-q2.py", "plain_q1.py", "plain_q2.py" or another key of
+        `contestants.RIVALS`.
+    settings : for a program its options, else the function's arguments after the file; text.
+
+    Raises Failed when the process has ended instead of answering.
+    """
+
+    def __init__(self, data_path, kind, *settings):
+        self.name = " ".join((kind, *settings))
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115, closed by close()
+        self.process = subprocess.Popen(
+            [sys.executable, BENCHMARKS / "contestants.py", data_path, kind, *settings],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+        self._answer()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def epoch(self):
+        """The seconds that the next epoch takes; all that surrounds an epoch is not counted."""
+        time.sleep(PAUSE)
+        with contextlib.suppress(BrokenPipeError):  # if it has ended, it does not answer either
+            self.process.stdin.write("epoch\n")
+            self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"{self.name}: {last_line(self.errors)}")
+        return json.loads(line)
+
+    def close(self):
+        """End the process and free what it holds."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
+
+
+def last_line(errors):
+    """The last line of a process's standard error, kept in the open file `errors`."""
+    errors.seek(0)
+    lines = errors.read().decode(errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "ended without a word")
