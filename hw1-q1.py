@@ -139,21 +139,23 @@ class RankOneBlock:
     X : ndarray of shape (m, features), the block's examples in order.
     influence : (m, m), in W's dtype, at [i, j] what e_j adds to the scores of example i, which is
         -r a^(i-1-j) (x_j . x_i) if j < i and else 0. See `rank_one_blocks`.
-    learning_rate, decay : r and a.
+    learning_rate : r.
+    powers : ndarray of a^0, a^1, ... a^m or more.
     b : None or ndarray of shape (rows,), changed by `finish`.
 
     The products are computed in X's dtype, what is summed from step to step in W's. The caller asks
     for `scores(i)` and fills in `errors[i]`, which is e_i, for i = 0, 1, ... m - 1.
     """
 
-    def __init__(self, W, X, influence, learning_rate, decay, b):
+    def __init__(self, W, X, influence, learning_rate, powers, b):
         self.W, self.X, self.influence, self.b = W, X, influence, b
-        self.learning_rate, self.decay = learning_rate, decay
+        self.learning_rate, self.powers = learning_rate, powers
+        self.decays = powers[1] != 1
         self.start = (X @ W.T.astype(X.dtype, copy=False)).astype(W.dtype, copy=False)
         if b is not None:
             self.start += b
-        if decay != 1:
-            self.start *= decay ** np.arange(len(X))[:, None]
+        if self.decays:
+            self.start *= powers[: len(X), None]
         self.errors = np.zeros((len(X), len(W)), W.dtype)
 
     def scores(self, i):
@@ -163,12 +165,13 @@ class RankOneBlock:
     def finish(self):
         """Give W and b all the steps of the block, in place."""
         steps = self.errors * -self.learning_rate
-        if self.decay != 1:
-            steps *= self.decay ** np.arange(len(self.X))[::-1, None]
-            self.W *= self.decay ** len(self.X)
+        if self.decays:
+            m = len(self.X)
+            steps *= self.powers[:m][::-1, None]
+            self.W *= self.powers[m]
         self.W += steps.T.astype(self.X.dtype, copy=False) @ self.X
         if self.b is not None:
-            self.b *= self.decay ** len(self.X)
+            self.b *= self.powers[len(self.X)]
             self.b += steps.sum(axis=0)
 
 
@@ -180,7 +183,8 @@ def rank_one_blocks(W, X, y, size, learning_rate, decay=1.0, b=None):
     """
     # [i - 1, j] is -r a^(i-1-j): the first example is influenced by none, the last influences none.
     age = np.subtract.outer(np.arange(size - 1), np.arange(size - 1))
-    effect = np.tril(-learning_rate * decay ** np.maximum(age, 0))
+    powers = np.power(decay, np.arange(size + 1.0))
+    effect = np.tril(-learning_rate * powers[np.maximum(age, 0)])
     constant = 0 if b is None else 1
 
     def influences(stack):
@@ -202,7 +206,7 @@ def rank_one_blocks(W, X, y, size, learning_rate, decay=1.0, b=None):
         for start in range(0, len(X_chunk), size):
             rows = slice(start, start + size)
             influence = chunk_influences[start // size]
-            block = RankOneBlock(W, X_chunk[rows], influence, learning_rate, decay, b)
+            block = RankOneBlock(W, X_chunk[rows], influence, learning_rate, powers, b)
             yield block, y_chunk[rows].tolist()
             block.finish()
 

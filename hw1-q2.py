@@ -83,7 +83,7 @@ class Dropout(nn.Dropout):
 
     def forward(self, x):
         """x of any shape: its elements times 0, with probability p, or 1 / (1 - p)."""
-        if not (self.training and self.p and x.device.type == "cpu"):
+        if not (self.training and 0 < self.p < 1 and x.device.type == "cpu"):
             return super().forward(x)
         kept = torch.rand(x.shape, dtype=torch.float64) < 1 - self.p
         return x * kept.to(x.dtype).div_(1 - self.p)
@@ -304,10 +304,8 @@ def parse_arguments(arguments=None):
     )
     parser.add_argument(
         "-layers",
-        type=int,
-        choices=range(1, 101),
+        type=utils.whole_number(1, 100),
         nargs="+",
-        metavar="LAYERS",
         default=2,
         help="hidden layers, 1 to 100 [mlp] (default: %(default)s)",
     )
@@ -476,7 +474,8 @@ def train(opt, name, data, team=None):
     except RuntimeError as error:
         if "memory" not in str(error):  # torch has no error of its own for too little of it
             raise
-        raise MemoryError(" ".join(str(error).split())[:120]) from error
+        said = " ".join(str(error).split())
+        raise MemoryError(said.rpartition("DefaultCPUAllocator: ")[2][:120]) from error
     criterion = nn.CrossEntropyLoss()
     step = softmax_regression_step if opt.model == "logistic_regression" else gradient_step
 
@@ -525,6 +524,23 @@ def train(opt, name, data, team=None):
         run.finish(train_acc=train_acc, val_acc=run.history[-1]["val_acc"], test_acc=test_acc)
 
 
+def dropout_state(device):
+    """The state of the device's generator, which draws the dropout's masks, as a uint8 tensor."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+def restore_dropout(device, state):
+    """Put a `dropout_state` back."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)
+
+
 def moment_names(optimizer):
     """What the optimiser remembers of each parameter from one step to the next."""
     if isinstance(optimizer, torch.optim.Adam):
@@ -540,9 +556,7 @@ def state(model, optimizer, generator):
             if value is not None:  # sgd without momentum keeps a None
                 arrays[f"optimizer/{index}/{name}"] = value
     arrays["random/batches"] = generator.get_state()
-    arrays["random/dropout"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        arrays["random/dropout_cuda"] = torch.cuda.get_rng_state()
+    arrays["random/dropout"] = dropout_state(next(model.parameters()).device)
     return {name: value.detach().cpu().numpy() for name, value in arrays.items()}
 
 
@@ -565,9 +579,7 @@ def restore(model, optimizer, generator, saved):
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
     generator.set_state(torch.from_numpy(saved["random/batches"]))
-    torch.set_rng_state(torch.from_numpy(saved["random/dropout"]))
-    if "random/dropout_cuda" in saved and torch.cuda.is_available():
-        torch.cuda.set_rng_state(torch.from_numpy(saved["random/dropout_cuda"]))
+    restore_dropout(next(model.parameters()).device, torch.from_numpy(saved["random/dropout"]))
 
 
 if __name__ == "__main__":

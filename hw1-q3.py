@@ -12,7 +12,6 @@ import functools
 import itertools
 import math
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -637,7 +636,7 @@ def check_descent(D, K, N, steps, rng, claims):
 
 def plot_descent(D, smallest, curves, show):
     """The loss against steps, and its excess over least squares' loss, on logarithmic axes."""
-    figure = new_figure(10, 4.2, show)
+    figure = utils.new_figure((10, 4.2), show=show)
     loss_axes, excess_axes = figure.subplots(1, 2)
     for colour, (units, runs) in zip(("tab:blue", "tab:orange"), curves.items(), strict=False):
         for run, losses in enumerate(runs):
@@ -668,7 +667,7 @@ def plot_descent(D, smallest, curves, show):
 def plot_obstruction(D, rows, show):
     """The distance from one random c to what K units reach, against K."""
     units = [row.K for row in rows]
-    figure = new_figure(6, 4.2, show)
+    figure = utils.new_figure((6, 4.2), show=show)
     axes = figure.subplots()
     for distance, style, label in (
         ("nearest", "o-", "nearest reachable found"),
@@ -700,7 +699,7 @@ def quadratic(args):
     F = n_features(D)
     N = 4 * F if args.examples is None else args.examples
     require("-examples", N, 1, MAX_ENTRIES // F)
-    make_folder(args.plots_dir)
+    utils.make_plots_folder(args.plots_dir)
 
     rng = np.random.default_rng(args.seed)
     claims = Claims()
@@ -1038,7 +1037,7 @@ def edge_margin(D, A, B):
 
 def plot_square(states, show):
     """The four points with the certificate, and the weights of the perceptron going round."""
-    figure = new_figure(10, 4.6, show)
+    figure = utils.new_figure((10, 4.6), show=show)
     plane, weights = figure.subplots(1, 2, width_ratios=[1, 1.15])
     X, y = square()
     plane.fill_between([-2, 2], [1, -3], [3, -1], color="tab:blue", alpha=0.12, zorder=0)
@@ -1079,7 +1078,7 @@ def plot_square(states, show):
 
 def plot_network(D, A, B, lo, hi, show):
     """The two networks' outputs as functions of a real sum x, and the slack around the sums."""
-    figure = new_figure(7, 4.4, show)
+    figure = utils.new_figure((7, 4.4), show=show)
     axes = figure.subplots()
     left, right = max(-D, lo - 10) - 1.5, min(D, hi + 10) + 1.5
     if lo > hi or right - left < 8:
@@ -1123,7 +1122,7 @@ def interval(args):
         raise utils.InputError(f"-A {A} is above -B {B}: the interval is empty; swap them")
     for option, value in (("-A", A), ("-B", B)):
         require(option, value, -(10**6), 10**6)
-    make_folder(args.plots_dir)
+    utils.make_plots_folder(args.plots_dir)
     lo, hi = reachable_interval(D, A, B)
 
     rng = np.random.default_rng(args.seed)
@@ -1160,37 +1159,10 @@ def require(option, value, least, most):
         raise utils.InputError(f"{option} must be from {least} to {most}, not {value}")
 
 
-def new_figure(width, height, show):
-    """An empty figure of that size in inches; one that `-show` can open only if asked."""
-    if show:
-        from matplotlib import pyplot
-
-        return pyplot.figure(figsize=(width, height), layout="constrained")
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def make_folder(path):
-    """The folder for the figures, made before the work rather than missed after it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise utils.InputError(
-            f"-plots_dir {path}: cannot be written ({error.strerror}); give another folder"
-        ) from error
-
-
 def save(figure, name, args):
     """Write the figure under args.plots_dir in each of args.plot_format."""
     for ending in args.plot_format:
-        path = args.plots_dir / f"{name}.{ending}"
-        try:
-            utils.save_figure(figure, path)
-        except OSError as error:
-            raise utils.InputError(f"{path}: cannot be written ({error.strerror})") from error
+        utils.save_figure(figure, args.plots_dir / f"{name}.{ending}")
 
 
 def parse_arguments(argv=None):
@@ -1235,21 +1207,12 @@ def parse_arguments(argv=None):
 
 def main(argv=None):
     args = parse_arguments(argv)
-    try:
-        require("-draws", args.draws, 1, 100_000)
-        require("-seed", args.seed, 0, 2**32 - 1)
-        failed = args.run(args)
-    except utils.InputError as error:
-        print(f"hw1-q3.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("hw1-q3.py: stopped", file=sys.stderr)
-        return 130
+    require("-draws", args.draws, 1, 100_000)
+    require("-seed", args.seed, 0, 2**32 - 1)
+    failed = args.run(args)
     print(f"{failed} claims FAILED" if failed else "every claim holds")
     if args.show:
-        from matplotlib import pyplot
-
-        pyplot.show()
+        utils.show_figures()
     return 1 if failed else 0
 
 

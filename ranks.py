@@ -250,6 +250,8 @@ class Run(runs.Run):
         super().__init__(*arguments)
         self.team = team
         self.ranks = team.size
+        if team.size > 1:  # with dropout its numbers are not the single run's
+            self.name += f"-ranks-{team.size}"
 
     def __enter__(self):
         """Rank 0 takes the folder; the others wait for that, as its checkpoint may be another's."""

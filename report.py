@@ -51,7 +51,7 @@ def write(edition, experiments, folder, data, quick):
     data : `runs.Data` with the labels of each split in `arrays`.
     quick : 0, or the number by which the epochs were divided.
 
-    Raises OSError where the folder cannot be written.
+    Raises utils.NotWritten where a file cannot be written.
     """
     import jinja2
 
@@ -83,10 +83,12 @@ def write(edition, experiments, folder, data, quick):
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    warnings, sentences = remarks(edition, data, counts, quick)
     for name in ("report.md", "report.html"):
         text = environment.get_template(f"{name}.jinja").render(
             edition=edition,
-            remarks=remarks(edition, data, counts, quick),
+            warnings=warnings,
+            remarks=sentences,
             why=why,
             glance=glance,
             entries=first,
@@ -99,15 +101,15 @@ def write(edition, experiments, folder, data, quick):
 
 
 def remarks(edition, data, counts, quick):
-    """What must be known before any number is read, as sentences; the first ones are warnings."""
-    sentences = []
+    """What must be known before any number is read: (warnings, other sentences)."""
+    warnings, sentences = [], []
     if data.standin:
-        sentences.append(
+        warnings.append(
             "These numbers are of stand-in images that the program draws itself, not of "
             "photographs. The published numbers are shown beside them and are not comparable."
         )
     if quick:
-        sentences.append(
+        warnings.append(
             f"This is a trial with a {quick}th of the epochs, at least one, of each run. Its "
             "numbers are of that little training and are not comparable with the published ones."
         )
@@ -125,7 +127,9 @@ def remarks(edition, data, counts, quick):
             "or its resizing differs from the course's, a correct program lands near the published "
             "numbers and not on them."
         )
-    return sentences
+        if not own:
+            sentences.append("The commands below were given it with -data_path.")
+    return warnings, sentences
 
 
 # --------------------------------------------------------------------------------------------
@@ -263,10 +267,10 @@ class Entry:
         best, ours = self.record["best"], self.ours
         gap = ours["train"] - ours["val"]
         side = "above" if gap >= 0 else "below"
+        highest = f"; its highest is {fraction(best['val_acc'])}, in epoch {best['epoch']} of {n}"
         sentences = []
         sentences.append(
-            f"Validation accuracy ends at {fraction(ours['val'])}; its highest is "
-            f"{fraction(best['val_acc'])}, in epoch {best['epoch']} of {n}."
+            f"Validation accuracy ends at {fraction(ours['val'])}{highest if n > 1 else ''}."
         )
         sentences.append(
             f"Training accuracy ends at {fraction(ours['train'])}, {fraction(abs(gap))} {side} "
@@ -275,8 +279,8 @@ class Entry:
         for name, words in (("val_loss", "validation loss"), ("loss", "training loss")):
             if name in epochs[0] and n > 1:
                 sentences.append(about_loss(words, [row[name] for row in epochs]))
-        if n > 1:
-            count, low, high, mean = swing(self.record)
+        count, low, high, mean = swing(self.record)
+        if count > 1:
             oscillates = ": it oscillates" if high - low > 0.1 else ""
             sentences.append(
                 f"Over the last {count} epochs validation accuracy runs from "
@@ -327,8 +331,8 @@ class Entry:
                     f"middles of theirs, this one {fraction(abs(self.offset(split)))} "
                     f"{'above' if self.offset(split) > 0 else 'below'}."
                 )
-        if sentences and len(self.record["epochs"]) > 1:
-            count, low, high, _ = swing(self.record)
+        count, low, high, _ = swing(self.record)
+        if sentences and count > 1:
             meetings = []
             for split in self.outside():
                 first, last = (float(end) for end in self.experiment.band[split])

@@ -253,6 +253,7 @@ def planned(edition, folder, data, opt):
     if opt.data_path is not None or not edition.standin:
         where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
     for question in edition.questions:
+        compared = set()
         for experiment in question.experiments:
             script, *words = experiment.command
             if script not in scripts:
@@ -264,6 +265,13 @@ def planned(edition, folder, data, opt):
                     f"{experiment.where}command: {script} has no option to compare, "
                     f"-{' or -'.join(question.compare)}"
                 )
+            values = ", ".join(f"-{option} {getattr(run, option)}" for option in question.compare)
+            if values and values in compared:  # the comparison's curves are told apart by it
+                raise InputError(
+                    f"{experiment.where}command: another experiment of the question has {values} "
+                    "too, by which they are compared"
+                )
+            compared.add(values)
             if opt.quick:
                 words = with_epochs(words, max(1, run.epochs // QUICK))
                 run, name = only_run(scripts[script], words, edition, experiment)
@@ -414,11 +422,11 @@ class Runner:
                 experiment.record()
             except InputError as error:
                 experiment.failure = f"left no record that can be used ({error})"
-        self.advance(experiment, experiment.opt.epochs)
-        outcome = f"failed: {experiment.failure}" if experiment.failure else "finished"
+        self.advance(experiment, experiment.opt.epochs, trained=not experiment.failure)
+        outcome = "failed" if experiment.failure else "finished"
         self.bar.write(
             f"{experiment.title}: {outcome} after {report.in_words(time.monotonic() - started)}"
-            f"{self.time_left()}",
+            f"{self.time_left()}{experiment.failure and f': {experiment.failure}'}",
             file=sys.stderr,
         )
 
@@ -429,12 +437,12 @@ class Runner:
             for process in self.processes:
                 process.terminate()  # SIGINT would be ignored by those of a shell's `&`
 
-    def advance(self, experiment, epochs):
-        """Note that so many epochs of a run are done."""
+    def advance(self, experiment, epochs, trained=True):
+        """Note that so many epochs of a run are done, or will not be: then they were not `trained`."""
         title, now = experiment.title, time.monotonic()
         with self.lock:
             before, began = self.first.setdefault(title, (epochs, now))
-            if epochs > before:
+            if trained and epochs > before:
                 self.pace[title] = (now - began) / (epochs - before)
             self.bar.update(epochs - self.done[title])
             self.done[title] = epochs

@@ -31,7 +31,6 @@ import platform
 import re
 import signal
 import sys
-import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
@@ -45,14 +44,13 @@ from utils import InputError, notice
 DEFAULT_DATA = utils.ROOT / "data" / "intel_landscapes.npz"
 STANDIN = utils.ROOT / "data" / "synthetic.npz"
 PLOTS = utils.ROOT / "plots"
-MAX_NAME = 200  # bytes of a file's name; file systems take 255
-MAX_RECORD = (
-    16 * 2**20
-)  # bytes of a record that is read, some 80,000 epochs; parsed it takes tenfold
+# Bytes of a file's name without the quantity's word, a digest and the ending; file systems take 255.
+MAX_NAME = 200
+# Bytes of a record that is read, some 60,000 epochs of the longest kind; parsed it takes tenfold.
+MAX_RECORD = 16 * 2**20
 CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
-CHECKPOINT_SHARE = (
-    0.02  # of the time, at most: a checkpoint that takes longer is written less often
-)
+# Of the time, at most: a checkpoint that takes longer is written less often.
+CHECKPOINT_SHARE = 0.02
 MAX_META = 2**20  # bytes of the options and the like in a checkpoint that is read
 
 # Options that are in no file's name and free on resuming: they do not change a run's numbers, or,
@@ -60,8 +58,11 @@ MAX_META = 2**20  # bytes of the options and the like in a checkpoint that is re
 FREE_OPTIONS = {"data_path", "plots_dir", "plot_format", "show", "resume"}
 # Options that take exactly one value which could be any word.
 ONE_VALUE = ("-data_path", "-plots_dir", "-device")
-# The modules beside a script on which a run's numbers depend.
-CODE = ("utils.py", "runs.py", "ranks.py")
+# The modules beside a script on which its runs' numbers depend.
+CODE = {
+    "hw1-q1.py": ("utils.py", "runs.py"),
+    "hw1-q2.py": ("utils.py", "runs.py", "ranks.py"),
+}
 # How an option is called in a file's name, where the skeleton has a shorter word for it.
 SHORT = {
     "batch_size": "batch",
@@ -79,25 +80,13 @@ SHORT = {
 # Options
 
 
-def count(text):
-    """An argparse type: a whole number of at least 1."""
-    value = int(text)
-    if not 1 <= value < 2**31:
-        raise argparse.ArgumentTypeError(f"must be from 1 to 2^31 - 1, not {text}")
-    return value
-
-
-def seed(text):
-    """An argparse type: what NumPy's global generator takes as a seed."""
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 2^32 - 1, not {text}")
-    return value
+count = utils.whole_number(1, 2**31 - 1)
+seed = utils.whole_number(0, 2**32 - 1)  # what NumPy's global generator takes
 
 
 def positive(text):
     """An argparse type: a finite number above 0."""
-    value = float(text)
+    value = _number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
     return value
@@ -105,7 +94,7 @@ def positive(text):
 
 def non_negative(text):
     """An argparse type: a finite number of at least 0."""
-    value = float(text)
+    value = _number(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text}")
     return value
@@ -113,10 +102,18 @@ def non_negative(text):
 
 def fraction(text):
     """An argparse type: a number in [0, 1)."""
-    value = float(text)
+    value = _number(text)
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1, not {text}")
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0 and below 1, not {text}")
     return value
+
+
+def _number(text):
+    """`text` as a float; nan where it is none, which no range holds."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def add_shared_options(parser):
@@ -189,12 +186,16 @@ def file_path(folder, name, data, quantity, ending):
     """The file of a run, or of a sweep, for one quantity: plots/Q1-mlp-accs.pdf.
 
     `name` has `{data}` where the data set's tag goes and `{quantity}` where the quantity's word does.
-    A digest stands for the end of a name too long.
+    A digest stands for the rest of a name too long; the quantity's word stays whole, as checkpoints
+    are found by it.
     """
-    name = name.format(data=data.tag, quantity=quantity)
-    if len(name) > MAX_NAME:
-        name = f"{name[:MAX_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    return Path(folder) / f"{name}.{ending}"
+    before, after = name.format(data=data.tag, quantity="\n").split("\n")
+    digest = ""
+    if len(before + after) > MAX_NAME:
+        digest = "-" + hashlib.sha256((before + after).encode()).hexdigest()[:16]
+        after = after[: max(MAX_NAME - len(before), 0)]
+        before = before[:MAX_NAME].rstrip("-") + "-"
+    return Path(folder) / f"{before}{quantity}{after}{digest}.{ending}"
 
 
 def recorded_options(opt):
@@ -208,7 +209,7 @@ def code_version(script):
     Taken over the syntax trees without docstrings, so that only what Python executes counts.
     """
     digest = hashlib.sha256()
-    for name in (script, *CODE):
+    for name in (script, *CODE.get(script, ())):
         path = utils.ROOT / name
         if not path.is_file():  # a run started by another program than the two scripts
             continue
@@ -292,7 +293,14 @@ def open_data(opt):
                     f"{path}: cannot be written ({error.strerror}); make the stand-in elsewhere with "
                     "'python data/prepare.py synthetic -output NPZ' and name it with -data_path"
                 ) from error
-    arrays = utils.read_data(path)
+    try:
+        arrays = utils.read_data(path)
+    except InputError as error:
+        if path != STANDIN:
+            raise
+        raise InputError(
+            f"{path}: is damaged; remove it, and the program draws it again"
+        ) from error
     files = [path / f"{key}.npy" for key in utils.KEYS] if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
@@ -397,15 +405,7 @@ class Run:
         """Refuse a plots folder that cannot be written, or where the same run is under way."""
         if self.opt.resume and not self.opt.plots_dir.is_dir():
             raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
-        try:
-            self.opt.plots_dir.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.opt.plots_dir):
-                pass
-        except OSError as error:
-            raise InputError(
-                f"{self.opt.plots_dir}: cannot be written ({error.strerror}); "
-                "choose another folder with -plots_dir"
-            ) from None
+        utils.make_plots_folder(self.opt.plots_dir)
         self._lock()
         self._remove_leftovers()
         return self
@@ -733,10 +733,11 @@ class Run:
                 further = max(further, meta["epochs"])
             else:
                 same = meta["code"] == self.code
-                ours.append((same, meta["epochs"], "checkpoint-before" not in path.name, path))
-        for *_, path in sorted(ours, reverse=True):
+                last = "checkpoint-before" not in path.name
+                ours.append((same, meta["epochs"], last, path, meta))
+        for *_, path, meta in sorted(ours, key=lambda entry: entry[:-1], reverse=True):
             try:
-                restored = self._take_up(path, restore)
+                restored = self._take_up(path, meta, restore)
             except InputError as error:
                 notice(f"note: {error}; left aside")
                 continue
@@ -752,9 +753,9 @@ class Run:
             "without -resume"
         )
 
-    def _take_up(self, path, restore):
+    def _take_up(self, path, meta, restore):
         """Set the run to where a checkpoint left it. InputError where the state there is damaged."""
-        meta, state = read_checkpoint(path, "meta"), read_checkpoint(path, "state")
+        state = read_checkpoint(path, "state")
         quantities = self._quantities()
         history = state.pop("history", np.empty(0))
         try:

@@ -144,14 +144,16 @@ def run(sweep, train, open_data=runs.open_data):
                     "goes on with it and with the runs after it"
                 )
                 sys.exit(code)
+        try:
+            compare(sweep, data)
+        except utils.InputError as error:
+            if not unwritten:
+                raise
+            notice(f"no table of the sweep: {error}")
         if unwritten:
-            notice("no table of the sweep: files of its runs could not be written")
             sys.exit(1)
-        compare(sweep, data)
     if first.show:
-        from matplotlib import pyplot
-
-        pyplot.show()
+        utils.show_figures()
 
 
 def train_or_start(train, opt, name, data):
@@ -181,9 +183,9 @@ def compare(sweep, data):
     settings = [{name: getattr(opt, name) for name in sweep.swept} for opt, _ in sweep.runs]
     rows = table(settings, records)
     print(f"\n{formatted(rows, 'simple')}", flush=True)
-    write_table(rows, lambda ending: path("sweep", ending))
     labels = [sweep.label(opt) for opt, _ in sweep.runs]
     title = f"{sweep.title}\n{data.title}"
+    write_table(rows, lambda ending: path("sweep", ending))
     for quantity, figure in overlays(records, labels, title, first.show):
         for ending in first.plot_format:
             utils.save_figure(figure, path(quantity, ending))
@@ -203,10 +205,11 @@ def seconds_of(record):
 def table(settings, records):
     """The rows of a comparison, dicts of strings: the settings, accuracies as fractions, seconds.
 
-    The best run is that of the highest final validation accuracy; the test accuracy is reported and
-    selects nothing.
+    The best run is that of the highest final validation accuracy, or the best are tied; the test
+    accuracy is reported and selects nothing.
     """
-    best = best_of(records)
+    finals = [record["epochs"][-1]["val_acc"] for record in records]
+    best = "best" if finals.count(max(finals)) == 1 else "tied"
     return [
         {
             **{name: str(value) for name, value in setting.items()},
@@ -215,9 +218,9 @@ def table(settings, records):
             "in epoch": str(record["best"]["epoch"]),
             "test acc": f"{record['final']['test_acc']:.4f}",
             "seconds": f"{seconds_of(record):.1f}",
-            "by val acc": "best" if i == best else "",
+            "by val acc": best if final == max(finals) else "",
         }
-        for i, (setting, record) in enumerate(zip(settings, records, strict=True))
+        for setting, record, final in zip(settings, records, finals, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ imported before something needs it.
 
 import argparse
 import contextlib
+import errno
 import hashlib
 import importlib.util
 import math
@@ -35,6 +36,10 @@ MAX_EXPANSION = 64
 EXPANSION_ALLOWANCE = 64 * 2**20  # bytes; lets small, very regular test images pass
 
 
+# Error numbers of a disk that takes no more. They come from writing alone.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+
 class InputError(Exception):
     """An input that cannot be used: the message is one line that says what is wrong and what to do.
 
@@ -42,11 +47,29 @@ class InputError(Exception):
     """
 
 
+class NotWritten(OSError):
+    """`filename` cannot be written, `strerror` says why: one line, and exit status 1."""
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line on standard error, with exit status 2."""
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message} ('{self.prog} -h' lists the options)\n")
+
+
+def whole_number(least, most):
+    """An argparse type: a whole number from `least` to `most`."""
+
+    def parse(text):
+        digits = text.isascii() and text.isdigit() and len(text) < 100  # int() refuses thousands
+        if not digits or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {least:,} to {most:,}, not {text[:40]}"
+            )
+        return int(text)
+
+    return parse
 
 
 def notice(message):
@@ -95,18 +118,31 @@ def drop_output():
 
 
 def run_script(main):
-    """Run a script's main(): bad input is one line and exit status 2; a stop is one line and 130
-    for Ctrl-C, 143 for SIGTERM, 129 for a terminal that was closed.
+    """Run a script's main(): bad input is one line and exit status 2, a file that cannot be written
+    one line and 1; a stop is one line and 130 for Ctrl-C, 143 for SIGTERM, 129 for a terminal that
+    was closed.
     """
-    if sys.stderr is None:  # closed by whoever started us; print() would turn to standard output
+    # Closed by whoever started us. print() for standard error would turn to standard output.
+    if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         with stoppable():
             main()
     except BrokenPipeError:  # the reader of standard output, `head` say, has left
         drop_output()
         sys.exit(1)
-    except (InputError, OSError) as error:
+    except OSError as error:
+        if isinstance(error, NotWritten) or error.errno in NO_ROOM:
+            what = error.filename or "standard output"
+            notice(f"{Path(sys.argv[0]).name}: {what}: cannot be written ({error.strerror})")
+            if not error.filename:
+                drop_output()
+            sys.exit(1)
+        notice(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}")
+        sys.exit(2)
+    except InputError as error:
         notice(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}")
         sys.exit(2)
     except MemoryError as error:
@@ -209,7 +245,7 @@ def _damage_as_input_error(path, what):
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: {what} ({reason}); fetch it again") from error
+        raise InputError(f"{path}: {what} ({reason}); make or fetch it again") from error
 
 
 @contextlib.contextmanager
@@ -344,15 +380,16 @@ class StoredImages:
 
     stream : the file, open for reading bytes without a buffer.
     offset : where in it the first image starts.
-    shape : (n, height, width) or (n, height, width, channels).
+    shape : (n, height, width) or (n, height, width, channels); (n, features) of a `flat` view.
+    reading : the lock of those who share the stream, of whom one reads at a time; None for a new one.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, stream, offset, shape):
+    def __init__(self, stream, offset, shape, reading=None):
         self.stream, self.offset, self.shape = stream, offset, shape
         self.ndim = len(shape)
-        self.reading = threading.Lock()
+        self.reading = reading or threading.Lock()
 
     def __len__(self):
         return self.shape[0]
@@ -384,7 +421,7 @@ def flat(images):
     """Images (n, height, width[, channels]) as the rows of a matrix, (n, features)."""
     if isinstance(images, StoredImages):
         shape = len(images), math.prod(images.shape[1:])
-        return StoredImages(images.stream, images.offset, shape)
+        return StoredImages(images.stream, images.offset, shape, images.reading)
     return images.reshape(len(images), -1)
 
 
@@ -412,7 +449,8 @@ def _checked(arrays, path):
         if images.dtype != np.uint8:
             if images.dtype.kind not in "iu":
                 raise InputError(
-                    f"{path}: {split}_images are {images.dtype}; pixels are integers 0 to 255"
+                    f"{path}: {split}_images are {images.dtype}; pixels are integers, so save them "
+                    "as uint8 from 0 to 255"
                 )
             if images.min() < 0 or images.max() > 255:
                 raise InputError(f"{path}: {split}_images has pixels outside 0 to 255")
@@ -567,22 +605,49 @@ def feature_statistics(images, block=1024):
 # Writing and plotting
 
 
+def make_plots_folder(path):
+    """Make the folder of `-plots_dir`, before the work; InputError if it cannot be written."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError(
+            f"{path}: cannot be written ({reason}); choose another folder with -plots_dir"
+        ) from error
+
+
+@contextlib.contextmanager
+def writing(path, errors=None):
+    """NotWritten, naming `path`, in place of an OSError inside, if of these error numbers or of any."""
+    try:
+        yield
+    except OSError as error:
+        if errors is None or error.errno in errors:
+            raise NotWritten(error.errno, error.strerror, str(path)) from error
+        raise
+
+
 @contextlib.contextmanager
 def replacing(path):
     """Open `path` for writing bytes so that it is replaced whole or not touched at all.
 
     What is written goes to a temporary file in the same folder, which takes the name of `path`
-    once it is complete and on disk. Raises OSError where the folder cannot be written.
+    once it is complete and on disk. Raises NotWritten where it cannot be written.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
+    with writing(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        # Other errors in what the caller does need not be of this file.
+        with writing(path, NO_ROOM), os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        with writing(path):
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -621,17 +686,23 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     -------
     matplotlib Figure.
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 
-    figure = _new_figure((6.4, 4.2), title, show)
+    # The legend lies below, clear of the curves, in as many columns as fit: of its text 14
+    # characters are an inch, and a line with its margins is as long as 7.
+    columns = max(1, min(3, int(6.4 * 14 / (max(map(len, curves)) + 7))))
+    legend_rows = math.ceil(len(curves) / columns)
+    figure = new_figure((6.4, 4.2 + 0.2 * max(legend_rows - 2, 0)), title, show)
     axes = figure.add_subplot()
     marker = "." if len(epochs) <= 30 else None
-    positive = []
-    for label, values in curves.items():
+    lines, drawn = [], []
+    for i, (label, values) in enumerate(curves.items()):
         values = np.asarray(values, float)
         values = np.where(np.isfinite(values), values, np.nan)
-        (line,) = axes.plot(epochs, values, marker=marker, label=label)
-        positive += values[values > 0].tolist()
+        style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
+        (line,) = axes.plot(epochs, values, style, marker=marker, label=label)
+        lines.append(line)
+        drawn.append(values)
         if label == best and not np.isnan(values).all():
             at = int(np.nanargmax(values))
             axes.plot(
@@ -643,14 +714,37 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
                 fillstyle="none",
                 label=f"best {label}: {values[at]:.4f}, epoch {epochs[at]}",
             )
-    if positive and max(positive) > 30 * min(positive):
-        axes.set_yscale("log")  # the NumPy MLP's loss falls from hundreds to one
+    panels = [axes]
+    if _spans_decades(drawn):  # the NumPy MLP's loss falls from hundreds to one
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogFormatter())
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 1)))
+        ylabel += ", log scale"
+        if len(epochs) > 2 and not _spans_decades([values[1:] for values in drawn]):
+            inset = axes.inset_axes((0.35, 0.4, 0.62, 0.5))
+            inset.set_title("from the second epoch on", fontsize="small")
+            for line, values in zip(lines, drawn, strict=True):
+                inset.plot(epochs[1:], values[1:], line.get_linestyle(), color=line.get_color())
+            panels.append(inset)
+    empty = np.isnan(drawn).all()
+    if empty:
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
+    if empty or len(epochs) == 1:
+        axes.set_xlim(epochs[0] - 1, epochs[-1] + 1)
     axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)  # clear of the curves
+    for panel in panels:
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        panel.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     return figure
+
+
+def _spans_decades(curves):
+    """Is the greatest of the positive values more than 30 times the least? nan counts for nothing."""
+    values = np.concatenate(curves)
+    positive = values[values > 0]
+    return positive.size > 0 and positive.max() > 30 * positive.min()
 
 
 def plot_weights(W, image_shape, title, show=False):
@@ -670,7 +764,7 @@ def plot_weights(W, image_shape, title, show=False):
     n_classes = len(W)
     columns = min(n_classes, 6)
     rows = math.ceil(n_classes / columns)
-    figure = _new_figure((1.4 * columns, 1.65 * rows + 0.4), title, show)
+    figure = new_figure((1.4 * columns, 1.65 * rows + 0.4), title, show)
     for label, weights in enumerate(W):
         axes = figure.add_subplot(rows, columns, label + 1)
         low, high = np.min(weights), np.max(weights)
@@ -683,17 +777,29 @@ def plot_weights(W, image_shape, title, show=False):
     return figure
 
 
-def _new_figure(size, title, show):
+def new_figure(size, title="", show=False):
     """An empty figure, `size` inches, titled; one that `plt.show()` opens, if `show`."""
     if show:
         from matplotlib.pyplot import figure as Figure
     else:
         from matplotlib.figure import Figure
     figure = Figure(figsize=size, layout="constrained")
-    lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
-    # A name may hold a $, which matplotlib would read as the start of a formula.
-    figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
+    if title:
+        lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
+        # A name may hold a $, which matplotlib would read as the start of a formula.
+        figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
     return figure
+
+
+def show_figures():
+    """Open the figures that were made to be shown; a notice where there is no screen for them."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    if matplotlib.get_backend().lower() == "agg":  # what matplotlib takes where none can open
+        notice("note: no window can be opened here; the figures are in their files")
+    else:
+        pyplot.show()
 
 
 def save_figure(figure, path):

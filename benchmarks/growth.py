@@ -177,12 +177,7 @@ def parse_arguments():
 
 def main():
     opt = parse_arguments()
-    try:
-        opt.plots_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise utils.InputError(
-            f"{opt.plots_dir}: cannot be made ({error.strerror}); choose another -plots_dir"
-        ) from None
+    utils.make_plots_folder(opt.plots_dir)
     arrays = utils.read_npz(opt.data_path)
     for split in ("val", "test"):
         for kind in ("images", "labels"):

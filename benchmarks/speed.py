@@ -459,39 +459,17 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-# Run in another process: it reads the data, and tells what the contestants' libraries are.
-ABOUT = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import utils
-def main():
-    images = utils.read_npz(sys.argv[2])["train_images"]
-    features = images[0].size
-    print(f"- Data: {len(images):,} training examples of {features:,} features")
-    import numpy, threadpoolctl
-    def pools(package):
-        for pool in threadpoolctl.threadpool_info():
-            yield f"{pool['internal_api']} {pool['version'] or ''}".strip() + (
-                f" ({pool.get('architecture') or pool['prefix']}, {pool['num_threads']} threads)")
-    print(f"- NumPy's BLAS: {', '.join(pools('numpy'))}")
-    import torch
-    blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
-    print(f"- torch: {torch.get_num_threads()} threads, {blas}")
-utils.run_script(main)
-"""
-
-
 def print_setting(opt):
     """What the figures were measured on. InputError where the data is not to be used."""
     about = subprocess.run(
-        [sys.executable, "-c", ABOUT, ROOT, opt.data_path],
+        [sys.executable, BENCHMARKS / "setting.py", opt.data_path],
         check=False,
         capture_output=True,
         text=True,
     )
     if about.returncode:
         message = about.stderr.strip().split("\n")[-1]
-        raise utils.InputError(message.removeprefix("-c: "))
+        raise utils.InputError(message.removeprefix("setting.py: "))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     libc = " ".join(platform.libc_ver())
     versions = ", ".join(

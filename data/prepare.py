@@ -15,12 +15,10 @@ images uint8 of shape (n, height, width) or (n, height, width, channels), labels
 wrote: the number of examples a class and split.
 """
 
-import argparse
 import gzip
 import hashlib
 import os
 import re
-import signal
 import sys
 import tarfile
 import tempfile
@@ -59,11 +57,11 @@ def write_npz(path, image_shape, splits):
 
     Raises
     ------
-    InputError where the file cannot be written.
+    InputError where `path` is not to be a file's, utils.NotWritten where it cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; -output takes a file name")
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise InputError(f"{path}: is there and no regular file; -output takes a file's name")
     if not path.parent.is_dir():
         raise InputError(f"{path}: cannot be written, there is no folder {path.parent}; make it")
     labels = {}
@@ -476,7 +474,10 @@ def unpack(source, folder):
         raise InputError(f"{folder}: is there already; remove it or give another name")
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: there is no folder {folder.parent}; make it")
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}-", dir=folder.parent) as parent:
+    with (
+        utils.writing(folder, utils.NO_ROOM),
+        tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}-", dir=folder.parent) as parent,
+    ):
         whole = Path(parent) / "whole"
         whole.mkdir()
         with _progress(unit="B", unit_scale=True) as bar:
@@ -517,14 +518,14 @@ def _parser():
     sub.add_argument("seg_test", metavar="SEG_TEST", help="folder of the test images")
     sub.add_argument(
         "-seed",
-        type=_whole_number(0, 2**32 - 1),
+        type=utils.whole_number(0, 2**32 - 1),
         default=42,
         help="seed of the split into training and validation (default: 42)",
     )
     sub = command("synthetic", "synthetic.npz", "draw the stand-in for trying, testing and timing")
     sub.add_argument(
         "-times",
-        type=_whole_number(1, 10_000),
+        type=utils.whole_number(1, 10_000),
         default=1,
         metavar="N",
         help="this many times 12,630 / 1,404 / 3,000 examples (default: 1)",
@@ -548,19 +549,9 @@ def _parser():
     return parser
 
 
-def _whole_number(low, high):
-    def whole_number(text):
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return whole_number
-
-
 def main(argv=None):
-    """Run one command; returns the exit status."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    """Run one command. Raises what its function does; InputError where a module is missing."""
+    args = _parser().parse_args(argv)
     try:
         if args.command == "images":
             images(args.seg_train, args.seg_test, args.output, args.seed)
@@ -575,17 +566,10 @@ def main(argv=None):
         else:
             cifar10(args.source, args.output)
     except ModuleNotFoundError as error:
-        message = f"module {error.name} is missing; pip install -r requirements.txt"
-        parser.exit(2, f"{parser.prog}: {message}\n")
-    except (InputError, OSError) as error:
-        parser.exit(2, f"{parser.prog}: {' '.join(str(error).split())}\n")
-    except KeyboardInterrupt:
-        utils.notice("interrupted; nothing was written")
-        return 130
-    return 0
+        raise InputError(
+            f"module {error.name} is missing; pip install -r requirements.txt"
+        ) from error
 
 
 if __name__ == "__main__":
-    # End by an exception, so that an unfinished file is removed on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.exit(main())
+    utils.run_script(main)

@@ -4,7 +4,7 @@ import importlib.util
 import re
 
 import numpy as np
-from conftest import ROOT, run_script
+from conftest import ROOT, run_script, tiny_arrays
 
 import utils
 
@@ -97,6 +97,25 @@ def test_checkpoints_prints_every_model(tiny_npz):
     for _, size, writing, share, holding in rows:
         assert float(size) >= 0 and float(writing) > 0 and float(holding) >= 0
         assert abs(float(share.rstrip("%")) - 100 * float(writing) / 30) < 0.001
+
+
+def test_scale_prints_both_tables(tmp_path, tiny_npz):
+    (tmp_path / "standin-2").mkdir()  # as if it had been drawn before
+    for key, array in tiny_arrays().items():
+        np.save(tmp_path / "standin-2" / f"{key}.npy", array)
+    memory = run_script("benchmarks/scale.py", "memory", tmp_path, "-times", 2)
+    assert memory.returncode == 0, memory.stderr
+    rows = [cells(line) for line in memory.stdout.splitlines() if line.startswith("|")][2:]
+    assert [row[0] for row in rows] == ["logistic regression, NumPy", "MLP, torch, batch 64"]
+    for row in rows:
+        assert row[1] == "25,260" and float(row[3]) >= 0 and float(row[5].split()[0]) > 20
+    assert memory.stdout.count("100 epochs of 10^9 examples") == 2
+
+    ranks = run_script("benchmarks/scale.py", "ranks", "-data_path", tiny_npz, "-repeats", 1)
+    assert ranks.returncode == 0, ranks.stderr
+    rows = [cells(line) for line in ranks.stdout.splitlines()][2:]
+    assert [row[0] for row in rows] == ["64", "512"]
+    assert all(float(row[3]) > 0 for row in rows)
 
 
 def test_scale_refuses_a_missing_folder_and_a_missing_file(tmp_path):

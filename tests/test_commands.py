@@ -293,17 +293,30 @@ def test_no_two_different_runs_share_a_file(
             owner[path.name] = words
 
 
-def test_the_longest_names_still_fit_a_file_system(q2, run_main, blank_figures, tmp_path):
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("q1", "logistic_regression -learning_rate LONG -l2_penalty LONG -precision float32"),
+        ("q2", "mlp -learning_rate LONG -l2_decay LONG -momentum 0.12345678901234567"),
+    ],
+)
+def test_the_longest_names_still_fit_and_are_resumed(
+    request, run_main, blank_figures, tmp_path, script, words
+):
     data = tmp_path / f"{'a long name ' * 10}.npz"
     np.savez(data, **tiny_arrays())
-    arguments = ["-learning_rate", "1.2345678901234567e-05", "-l2_decay", "1.2345678901234567e-05"]
-    arguments += ["-dropout", "0.12345678901234567", "-momentum", "0.12345678901234567"]
-    arguments += ["-batch_size", 1234567, "-hidden_size", 12, "-seed", 2**32 - 1, "-standardize"]
-    arguments += ["-activation", "tanh", "-precision", "bfloat16", "-epochs", 1]
+    arguments = [*words.replace("LONG", "1.2345678901234567e-05").split(), "-standardize"]
+    arguments += ["-batch_size", 1234567, "-hidden_size", 1234, "-seed", 2**32 - 1]
     arguments += ["-data_path", data, "-plots_dir", tmp_path / "plots"]
-    outcome = run_main(q2, "mlp", *arguments)
-    assert outcome.status == 0, outcome.err
-    assert record_of(tmp_path / "plots")["status"] == "finished"
+    first, second = (
+        run_main(request.getfixturevalue(script), *arguments, "-epochs", epochs, *more)
+        for epochs, more in ((1, []), (2, ["-resume"]))
+    )
+    assert (first.status, second.status) == (0, 0), first.err + second.err
+    assert "going on after epoch 1 of 2" in second.err
+    names = [path.stem for path in (tmp_path / "plots").iterdir()]
+    assert all(re.search("-[0-9a-f]{16}$", name) for name in names)  # all of them were too long
+    assert sum("record" in name for name in names) == 2
 
 
 @pytest.mark.parametrize("name", ["..", "-x", "a b", "*", "%s", "é", "con\nrol", "{}", "{0.x}"])
@@ -405,21 +418,21 @@ def test_a_linear_models_accuracies_start_at_the_share_of_class_0(
 
 
 @pytest.mark.parametrize(
-    ("script", "model"),
+    ("script", "model", "option", "value"),
     [
-        ("q1", "logistic_regression"),
-        ("q1", "mlp"),
-        ("q2", "logistic_regression"),
-        ("q2", "mlp"),
+        ("q1", "logistic_regression", "-learning_rate", 1e300),
+        ("q1", "logistic_regression", "-l2_penalty", 1e300),
+        ("q1", "mlp", "-learning_rate", 1e300),
+        ("q2", "logistic_regression", "-learning_rate", 1e38),
+        ("q2", "mlp", "-learning_rate", 1e38),
     ],
 )
 def test_a_loss_that_is_not_finite_is_said_once(
-    request, run_main, tmp_path, tiny_npz, script, model
+    request, run_main, tmp_path, tiny_npz, script, model, option, value
 ):
     """One line on standard error; the run goes on to its end and leaves its files."""
     arguments = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots", "-epochs", 4]
-    rate = 1e38 if script == "q2" else 1e300
-    outcome = run_main(request.getfixturevalue(script), model, *arguments, "-learning_rate", rate)
+    outcome = run_main(request.getfixturevalue(script), model, *arguments, option, value)
     assert outcome.status == 0, outcome.err
     check_output(outcome.out, script, model, 4)
     said = [line for line in outcome.err_lines if line.strip()]
@@ -709,24 +722,38 @@ def test_exit_statuses_of_processes(tmp_path, tiny_npz):
     assert refused.stdout == "" and len(refused.stderr.splitlines()) == 1
 
 
-def test_a_progress_bar_on_a_terminal_only(tmp_path, tiny_npz):
+@pytest.mark.parametrize(
+    ("script", "model", "total"), [("hw1-q1.py", "mlp", 20_000), ("hw1-q2.py", "mlp", 2_000)]
+)
+def test_a_progress_bar_on_a_terminal_only(tmp_path, script, model, total):
     """Standard error is a terminal here; standard output is not, and keeps to its lines."""
     import pty
     import termios
 
+    np.savez(tmp_path / "data.npz", **tiny_arrays(sizes=(20_000, 24, 24)))
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))  # rows, columns
-    arguments = ["-epochs", 2, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
-    with started("hw1-q1.py", "mlp", *arguments, stderr=theirs) as process:
+    arguments = [
+        "-epochs",
+        2,
+        "-data_path",
+        tmp_path / "data.npz",
+        "-plots_dir",
+        tmp_path / "plots",
+    ]
+    if script == "hw1-q2.py":
+        arguments += ["-batch_size", 20_000 // total]
+    with started(script, model, *arguments, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # which is how the terminal's end is told
             while data := os.read(ours, 4096):
                 shown += data
         os.close(ours)
-        check_output(process.stdout.read(), "q1", "mlp", 2)
+        check_output(process.stdout.read(), script[4:6], model, 2)
         assert process.wait(timeout=60) == 0
-    assert b"0/60" in shown  # so short an epoch is over before the bar moves
+    counts = {int(n) for n in re.findall(rf"(\d+)/{total}".encode(), shown)}
+    assert 0 in counts and any(0 < n < total for n in counts)
 
 
 def test_question_1_never_imports_torch(tmp_path, tiny_npz):

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -322,6 +323,16 @@ def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, monkeypatch, tmp_path
 
 # --------------------------------------------------------------------------------------------
 # No room
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.1, 30), (0.6, 30), (3.0, 150)])
+def test_a_slow_checkpoint_is_written_less_often(monkeypatch, seconds, pause):
+    """So that checkpoints take at most 2% of the time."""
+    run = SimpleNamespace(_write=lambda *_: None, _write_checkpoint=None)
+    clock = SimpleNamespace(monotonic=iter([100.0, 100.0 + seconds]).__next__)
+    monkeypatch.setattr(runs, "time", clock)
+    runs.Run.save_checkpoint(run)
+    assert run.due == pytest.approx(100 + seconds + pause)
 
 
 @pytest.mark.parametrize("model", BOTH)

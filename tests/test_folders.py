@@ -147,6 +147,14 @@ def test_links_to_files_elsewhere_are_followed(tmp_path, folder):
     assert np.array_equal(utils.read_data(folder)["train_images"][:], IMAGES)
 
 
+def test_views_of_one_file_take_turns_at_reading_it(folder):
+    """They share its position, so also its lock."""
+    images = utils.read_data(folder)["train_images"]
+    pixels = utils.Pixels(images)
+    for view in (utils.flat(images), pixels.bytes, pixels.reordered(np.arange(60)).bytes):
+        assert view.stream is images.stream and view.reading is images.reading
+
+
 def test_a_file_cut_while_it_is_in_use(folder):
     images = utils.read_data(folder)["train_images"]
     os.truncate(folder / "train_images.npy", 2000)
@@ -158,8 +166,12 @@ def test_a_file_cut_while_it_is_in_use(folder):
 # data/prepare.py unpack
 
 
+def unpack(source, folder):
+    utils.run_script(lambda: prepare.main(["unpack", str(source), str(folder)]))
+
+
 def test_unpack(tmp_path, tiny_npz, capsys):
-    assert prepare.main(["unpack", str(tiny_npz), str(tmp_path / "new")]) == 0
+    unpack(tiny_npz, tmp_path / "new")
     assert capsys.readouterr().out.splitlines()[-1] == f"wrote {tmp_path / 'new'}"
     assert sorted(os.listdir(tmp_path / "new")) == sorted(f"{key}.npy" for key in utils.KEYS)
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~utils._umask()
@@ -184,7 +196,7 @@ def test_unpack_leaves_nothing_of_a_bad_file(tmp_path, tiny_npz, capsys, damage)
         np.savez(tiny_npz, **arrays)
     before = snapshot(tmp_path)
     with pytest.raises(SystemExit) as stop:
-        prepare.main(["unpack", str(tiny_npz), str(tmp_path / "new")])
+        unpack(tiny_npz, tmp_path / "new")
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tiny_npz) in line
@@ -195,7 +207,7 @@ def test_unpack_overwrites_nothing(tmp_path, tiny_npz, folder, capsys):
     before = snapshot(tmp_path)
     for target in (folder, tiny_npz, tmp_path / "no" / "folder"):
         with pytest.raises(SystemExit) as stop:
-            prepare.main(["unpack", str(tiny_npz), str(target)])
+            unpack(tiny_npz, target)
         assert stop.value.code == 2
         assert str(target) in capsys.readouterr().err
     assert snapshot(tmp_path) == before

@@ -53,6 +53,17 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path, tiny_npz):
     assert "Final test acc" in out
 
 
+def test_a_closed_standard_output(tmp_path, tiny_npz):
+    for script, model in (("hw1-q1.py", "perceptron"), ("hw1-q2.py", "mlp")):
+        command = [sys.executable, str(ROOT / script), model, "-epochs", "1"]
+        command += ["-data_path", str(tiny_npz), "-plots_dir", str(tmp_path / script)]
+        done = subprocess.run(
+            ["sh", "-c", '"$@" >&-', "sh", *command], check=False, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert record_of(tmp_path / script)["status"] == "finished"
+
+
 def test_a_closed_standard_error(tmp_path, tiny_npz):
     command = [sys.executable, str(ROOT / "hw1-q1.py"), "perceptron", "-epochs", "1", "-data_path"]
     for data, status in ((tiny_npz, 0), (tmp_path / "missing.npz", 2)):

@@ -469,6 +469,7 @@ def test_the_runs_with_l2_0_and_0_01_writing_the_same_file(
 
 def test_plt_show_blocking_a_machine_with_no_screen(q1, run_main, monkeypatch, tmp_path, tiny_npz):
     """Windows are opened only when asked for, and then once, after all files are there."""
+    import matplotlib
     from matplotlib import pyplot
 
     shown = []
@@ -481,6 +482,10 @@ def test_plt_show_blocking_a_machine_with_no_screen(q1, run_main, monkeypatch, t
     arguments += ["-plots_dir", tmp_path / "plots"]
     assert run_main(q1, *arguments).status == 0
     assert shown == []
+    without = run_main(q1, *arguments, "-show")  # the tests have no screen
+    assert (without.status, shown) == (0, [])
+    assert "no window can be opened" in without.err
+    monkeypatch.setattr(matplotlib, "get_backend", lambda: "QtAgg")
     assert run_main(q1, *arguments, "-show").status == 0
     pyplot.close("all")
     assert shown == [{".pdf", ".json", ".npz", ".txt"}]

@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import utils
 from data import prepare, standin
 from utils import InputError, read_npz
 
@@ -31,7 +32,7 @@ CLASSES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 def fails(capfd, *arguments):
     """Run a command that must end with exit status 2 and one line on standard error: the line."""
     with pytest.raises(SystemExit) as stop:
-        prepare.main([str(a) for a in arguments])
+        utils.run_script(lambda: prepare.main([str(a) for a in arguments]))
     out, err = capfd.readouterr()
     assert stop.value.code == 2
     assert out == ""
@@ -228,6 +229,20 @@ def test_an_output_that_cannot_be_written_is_named(photographs, tmp_path, capfd,
     assert str(tmp_path / where) in line
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
+def test_an_output_that_is_no_regular_file_is_left_alone(photographs, tmp_path, capfd, kind):
+    path, other = tmp_path / "x.npz", tmp_path / "other.npz"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(other)
+        if kind == "link":
+            other.write_text("mine")
+    assert str(path) in fails(capfd, "images", *photographs, "-output", path)
+    assert path.is_fifo() or path.is_symlink()
+    assert not other.exists() or other.read_text() == "mine"
+
+
 def test_bad_options_are_one_line(capfd):
     assert "10001" in fails(capfd, "synthetic", "-times", "10001")
     assert "-5" in fails(capfd, "images", "a", "b", "-seed", "-5")
@@ -264,12 +279,19 @@ def test_synthetic_times_n_starts_with_the_plain_one(small_standin, tmp_path):
         assert np.array_equal(thrice[key][: len(array)], array)
 
 
-def interrupted(code, folder, signal_number):
-    """Run code, send the signal once something is being written in folder: (status, output)."""
+def interrupted(arguments, folder, signal_number, before="pass"):
+    """Run prepare.py's main, send the signal once something is being written in folder.
+
+    Returns (status, output). `before` is code to run first.
+    """
     # Whoever runs the tests may have SIGINT ignored, which a child inherits.
-    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = (
+        "import pathlib, signal, utils; from data import prepare;"
+        f"signal.signal(signal.SIGINT, signal.default_int_handler); {before};"
+        f"utils.run_script(lambda: prepare.main({arguments}))"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-c", heed + code],
+        [sys.executable, "-c", code],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -284,11 +306,12 @@ def interrupted(code, folder, signal_number):
     return process.returncode, out + err
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_stop_leaves_nothing_behind(tmp_path, name):
+    number = signal.Signals[name]
     arguments = ["synthetic", "-times", "50", "-output", str(tmp_path / "x.npz")]
-    code = f"import sys; from data import prepare; sys.exit(prepare.main({arguments}))"
-    status, said = interrupted(code, tmp_path, signal.SIGINT)
-    assert (status, said) == (130, "interrupted; nothing was written\n")
+    status, said = interrupted(arguments, tmp_path, number)
+    assert (status, said) == (128 + number, "stopped; there was nothing to keep\n")
     assert os.listdir(tmp_path) == []
 
 
@@ -595,13 +618,12 @@ def test_download_without_a_network_is_one_line(tmp_path, monkeypatch, capfd):
 def test_ctrl_c_during_a_download_leaves_nothing(server, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    code = (
-        "import sys, pathlib; from data import prepare;"
+    before = (
         f"prepare.DATA = pathlib.Path({str(folder)!r});"
-        f"prepare.SOURCES['cifar10'] = ({server + '/slow'!r}, None, 'c.tar.gz');"
-        "sys.exit(prepare.main(['download', 'cifar10']))"
+        f"prepare.SOURCES['cifar10'] = ({server + '/slow'!r}, None, 'c.tar.gz')"
     )
-    assert interrupted(code, folder, signal.SIGINT)[0] == 130
+    status, _ = interrupted(["download", "cifar10"], folder, signal.SIGINT, before)
+    assert status == 130
     assert os.listdir(folder) == []
 
 

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, run_script, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -511,12 +512,10 @@ def test_edge_cases_hold_and_say_so(capsys, tmp_path, arguments, said):
 def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README-is-a-file").write_text("")
-    try:
-        status = q3.main(arguments.split())
-    except SystemExit as stopped:  # argparse
-        status = stopped.code
+    with pytest.raises(SystemExit) as stopped:
+        utils.run_script(lambda: q3.main(arguments.split()))
     out, err = capsys.readouterr()
-    assert status == 2
+    assert stopped.value.code == 2
     assert out == ""
     assert err.count("\n") == 1 and err.endswith("\n")
     assert said in err
@@ -528,6 +527,16 @@ def test_bad_input_as_a_user_sees_it():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("hw1-q3.py") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_each_signal_has_its_exit_status(tmp_path, name, status):
+    arguments = ["interval", "-D", 20, "-draws", 100_000, "-plots_dir", tmp_path]
+    with started("hw1-q3.py", *arguments) as process:
+        process.stdout.readline()
+        process.send_signal(signal.Signals[name])
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (status, "stopped; there was nothing to keep\n")
 
 
 def test_numpy_is_all_it_needs():

@@ -90,6 +90,7 @@ def test_any_number_of_ranks_gives_the_single_runs_numbers(
         assert ours(err) == (["going on after epoch 2 of 4"] if more else [])
         lines += [line for line in out.splitlines() if line.startswith(("init", "train"))]
         assert record_of(tmp_path / "plots")["ranks"] == size
+        assert list((tmp_path / "plots").glob(f"*-ranks-{size}.json"))
         remove_record(tmp_path / "plots")
     assert run_main(q2, *common, *plots, "-epochs", 6, "-resume").status == 0
     assert_same_numbers(record_of(tmp_path / "plots"), record_of(tmp_path / "single"))

@@ -137,6 +137,15 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     for row, found in zip(glance, [perceptron, *regressions], strict=True):
         assert row["test"] == report.fraction(found["final"]["test_acc"])
         assert row["test"] in page and row["test"] in markdown
+    sentences = (
+        "Training accuracy ends at ",  # of a run
+        "Over the last 60 epochs validation accuracy runs from ",
+        "Best by final validation accuracy: ",  # of a comparison
+        "images, an accuracy has a standard error of ",  # of a row outside its band
+        "from the published 23.0806.",
+        "The commands below were given it with -data_path.",
+    )
+    assert all(sentence in page and sentence in markdown for sentence in sentences)
     assert glance[0]["in the band?"] == "in the band"
     assert glance[1]["in the band?"].startswith("outside: ")
     assert glance[2]["in the band?"] == "no band"
@@ -311,8 +320,8 @@ def test_a_run_that_fails_does_not_stop_the_others(run_small, plan, tmp_path):
     checkpoint.mkdir(parents=True)  # where the perceptron's is to be written
     outcome = run_small("-only", "1.1", "1.2a")
     assert outcome.status == 1
-    failed = [line for line in outcome.err_lines if "1.1 perceptron: failed: not written: " in line]
-    assert len(failed) == 1
+    failed = [line for line in outcome.err_lines if line.startswith("1.1 perceptron: failed after")]
+    assert len(failed) == 1 and ": not written: " in failed[0]
     assert sum(": finished after" in line for line in outcome.err_lines) == 2
     page = (tmp_path / "plots" / "small" / "report.html").read_text()
     assert "failed: not written: " in page
@@ -440,6 +449,7 @@ def test_published_numbers_are_kept_as_written(small):
         ('compare = "l2_penalty"', 'compare = "dropout"', "no option to compare"),
         ('compare = "l2_penalty"', "compare = 3", "questions[2].compare: "),
         ('name = "0.01"', 'name = "none"', "questions[2].experiments: two have the same name"),
+        ("-epochs 300 -l2_penalty 0.01", "-epochs 9", "experiments[2].command: another experiment"),
         ("[[questions]]", "[[question", "not a TOML file"),
     ],
 )  # fmt: skip
@@ -491,14 +501,31 @@ def test_a_missing_data_file_says_how_to_get_it(run_main, small, tmp_path):
 
 
 def test_a_full_disk_is_one_line(run_small, monkeypatch):
-    def no_room(path):
+    def no_room(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(utils, "replacing", no_room)
+    monkeypatch.setattr(os, "fsync", no_room)
     monkeypatch.setattr(reproduce, "run_all", lambda left, jobs: None)
     outcome = run_small()
-    assert (outcome.status, len(outcome.err_lines)) == (2, 1)
-    assert "No space left" in outcome.err
+    assert (outcome.status, len(outcome.err_lines)) == (1, 1)
+    assert "glance.csv: cannot be written (No space left on device)" in outcome.err
+
+
+def test_the_time_left_is_that_of_what_was_trained(plan):
+    """A run that failed says nothing about the next one's pace."""
+    first, second, third = plan()
+    runner = reproduce.Runner([first, second, third], 1)
+    runner.advance(second, 0)
+    runner.advance(second, 300, trained=False)
+    assert runner.time_left() == ""
+    runner.pace[first.title] = 0.5
+    assert runner.time_left() == "; about 4 min 10 s left"  # 200 + 300 epochs
+    runner.bar.close()
+
+
+def test_the_runs_share_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(4)), raising=False)
+    assert [reproduce.Runner([], jobs).threads for jobs in (1, 2, 3, 8)] == ["4", "2", "1", "1"]
 
 
 # --------------------------------------------------------------------------------------------

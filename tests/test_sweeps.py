@@ -119,6 +119,36 @@ def test_the_test_accuracy_selects_nothing():
 
     records = [record(0.4, 0.9), record(0.5, 0.1), record(0.5, 0.8)]
     assert sweeps.best_of(records) == 1
+    assert [row["by val acc"] for row in sweeps.table([{}] * 3, records)] == ["", "tied", "tied"]
+    assert [row["by val acc"] for row in sweeps.table([{}] * 2, records[:2])] == ["", "best"]
+
+
+def test_a_table_that_cannot_be_written_is_named(q1, run_main, blank_figures, tmp_path, tiny_npz):
+    arguments = ["perceptron", "-epochs", 1, 2, "-data_path", tiny_npz, "-plots_dir", tmp_path]
+    assert run_main(q1, *arguments).status == 0
+    (path,) = tmp_path.glob("*sweep.csv")
+    path.unlink()
+    path.mkdir()
+    outcome = run_main(q1, *arguments)
+    assert outcome.status == 1
+    assert "by val acc" in outcome.out
+    assert f"{path}: cannot be written" in outcome.err_lines[-1]
+
+
+def test_a_figure_that_is_missing_costs_no_table(q1, run_main, monkeypatch, tmp_path, tiny_npz):
+    save = utils.save_figure
+
+    def no_room_for_weights(figure, path):
+        if "weights" in path.name:
+            raise OSError(28, "No space left on device")
+        save(figure, path)
+
+    monkeypatch.setattr(utils, "save_figure", no_room_for_weights)
+    arguments = ["perceptron", "-epochs", 1, 2, "-data_path", tiny_npz, "-plots_dir", tmp_path]
+    outcome = run_main(q1, *arguments)
+    assert outcome.status == 1
+    assert "by val acc" in outcome.out and list(tmp_path.glob("*sweep.csv"))
+    assert sum("not written: " in line for line in outcome.err_lines) == 2
 
 
 def test_a_shorter_run_ends_earlier_in_the_overlay(monkeypatch):
@@ -232,17 +262,21 @@ def test_ctrl_c_in_a_sweep(tmp_path, tiny_npz):
 def test_the_codes_version_counts_what_is_executed(monkeypatch, tmp_path):
     """Comments, docstrings and layout do not; a changed number does."""
     monkeypatch.setattr(utils, "ROOT", tmp_path)
-    for name in runs.CODE:
+    for name in ("utils.py", "runs.py", "ranks.py"):
         (tmp_path / name).write_text("x = 1\n")
 
-    def version(text):
-        (tmp_path / "script.py").write_text(text)
-        return runs.code_version("script.py")
+    def version(text, script="hw1-q1.py"):
+        (tmp_path / script).write_text(text)
+        return runs.code_version(script)
 
     first = version('"""About."""\ndef f(a):\n    """Of f."""\n    return a + 1\n')
     assert version("def f(a):\n    # a comment\n    return (a +\n            1)\n") == first
     assert version("def f(a):\n    return a + 2\n") != first
-    (tmp_path / runs.CODE[0]).write_text("x = 2\n")
+    question_2 = version("def f(a):\n    return a + 1\n", "hw1-q2.py")
+    (tmp_path / "ranks.py").write_text("x = 2\n")  # Question 1 makes no use of it
+    assert version("def f(a):\n    return a + 1\n") == first
+    assert version("def f(a):\n    return a + 1\n", "hw1-q2.py") != question_2
+    (tmp_path / "utils.py").write_text("x = 2\n")
     assert version("def f(a):\n    return a + 1\n") != first
 
 

@@ -204,7 +204,7 @@ def test_the_linear_layer_is_torchs_own(q2, shape):
         torch.testing.assert_close(mine, torchs, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("p", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.9, 1.0])
 @pytest.mark.parametrize("training", [True, False])
 def test_dropout_is_torchs_own(q2, p, training):
     """Bit for bit: the same draws, the same values, the same gradient, the same draws to come."""
@@ -216,6 +216,23 @@ def test_dropout_is_torchs_own(q2, p, training):
         h.square().sum().backward()
         results.append((h.detach(), x_i.grad, torch.rand(3)))
     assert all(torch.equal(mine, torchs) for mine, torchs in zip(*results, strict=True))
+
+
+def test_dropouts_state_is_that_of_the_device(q2, monkeypatch):
+    kept = {}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: f"state of {device}")
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: kept.update({device: state})
+    )
+    second = torch.device("cuda:1")
+    assert q2.dropout_state(second) == "state of cuda:1"
+    q2.restore_dropout(second, "another")
+    assert kept == {second: "another"}
+    cpu = torch.device("cpu")
+    state = q2.dropout_state(cpu)
+    drawn = torch.rand(3)
+    q2.restore_dropout(cpu, state)
+    assert torch.equal(torch.rand(3), drawn)
 
 
 def test_the_linear_layer_without_onednn(q2, monkeypatch):

@@ -365,6 +365,20 @@ def test_replacing_gives_the_permissions_of_any_new_file(tmp_path):
     assert len(modes) == 1
 
 
+def test_what_cannot_be_written_is_named(tmp_path):
+    """By its own name and not its temporary file's, when the disk is full too."""
+    path = tmp_path / "file.txt"
+    with pytest.raises(utils.NotWritten) as error, utils.replacing(path):
+        raise OSError(28, "No space left on device")
+    assert (error.value.filename, error.value.strerror) == (str(path), "No space left on device")
+    with pytest.raises(FileNotFoundError), utils.replacing(path):
+        (tmp_path / "another").read_text()
+    path.mkdir()
+    with pytest.raises(utils.NotWritten) as error, utils.replacing(path):
+        pass
+    assert error.value.filename == str(path)
+
+
 def test_replacing_in_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(OSError), utils.replacing(tmp_path / "no" / "file.txt"):
         pass
@@ -390,6 +404,30 @@ def test_plot_curves():
     assert curves[best] == [[2, 0.5]]
     assert "0.5000" in best and "epoch 2" in best
     assert all(tick == int(tick) for tick in axes.get_xticks())
+
+
+def test_the_legend_of_many_curves_fits_and_tells_them_apart():
+    labels = [f"learning_rate 0.00{i}, batch_size 512, activation tanh" for i in range(14)]
+    figure = utils.plot_curves([1, 2], {label: [1, 2] for label in labels}, "accuracy", "title")
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box, whole = legend.get_window_extent(), figure.bbox
+    assert box.x0 >= 0 and box.x1 <= whole.x1 and box.y0 >= 0
+    assert figure.axes[0].get_window_extent().height > 0.25 * whole.height
+    styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
+    assert len(styles) == len(labels)
+
+
+def test_a_loss_that_falls_from_hundreds_is_drawn_on_two_scales():
+    losses = [265, 1.6, 1.4, 1.2]
+    axes = utils.plot_curves([1, 2, 3, 4], {"train": losses}, "loss", "title").axes[0]
+    assert axes.get_yscale() == "log" and "log scale" in axes.get_ylabel()
+    (inset,) = axes.child_axes
+    assert inset.get_yscale() == "linear"
+    assert inset.lines[0].get_xydata().tolist() == [[2, 1.6], [3, 1.4], [4, 1.2]]
+    steady = utils.plot_curves([1, 2, 3, 4], {"train": losses[1:] + [1.1]}, "loss", "title").axes[0]
+    assert steady.get_yscale() == "linear" and steady.get_ylabel() == "loss"
+    assert steady.child_axes == []
 
 
 @pytest.mark.parametrize(
