@@ -419,27 +419,29 @@ def fetch(url, path, md5=None, check=None):
     import gdown
 
     digest = hashlib.md5(usedforsecurity=False)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    with (
+        _progress(unit="B", unit_scale=True, desc=path.name) as bar,
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
+    ):
         part = Path(folder) / path.name
-        with _progress(unit="B", unit_scale=True, desc=path.name) as bar:
 
-            def show(received, total):
-                bar.total = total
-                bar.update(received - bar.n)
+        def show(received, total):
+            bar.total = total
+            bar.update(received - bar.n)
 
-            try:
-                gdown.download(
-                    url,
-                    str(part),
-                    quiet=True,
-                    use_cookies=False,
-                    timeout=30,
-                    retries=RETRIES,
-                    hasher=digest,
-                    progress=show,
-                )
-            except gdown.exceptions.DownloadError as error:
-                raise OSError(str(error)) from error
+        try:
+            gdown.download(
+                url,
+                str(part),
+                quiet=True,
+                use_cookies=False,
+                timeout=30,
+                retries=RETRIES,
+                hasher=digest,
+                progress=show,
+            )
+        except gdown.exceptions.DownloadError as error:
+            raise OSError(str(error)) from error
         if md5 and digest.hexdigest() != md5:
             raise InputError(f"its MD5 is {digest.hexdigest()}, its authors publish {md5}")
         if check:

@@ -15,6 +15,7 @@ of the distributions made from it). NumPy's global random state is left alone.
 """
 
 import numpy as np
+from numpy.random import PCG64, SeedSequence
 
 CLASSES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
 SPLITS = {"train": 12_630, "val": 1_404, "test": 3_000}
@@ -51,7 +52,7 @@ def chunks(split, n):
     """
     for start in range(0, n, CHUNK):
         stream = [SEED, list(SPLITS).index(split), start // CHUNK]
-        images, labels = _draw(Bits(np.random.PCG64(np.random.SeedSequence(stream))))
+        images, labels = _draw(Bits(PCG64(SeedSequence(stream))))
         yield images[: n - start], labels[: n - start]
 
 
