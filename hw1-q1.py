@@ -164,14 +164,14 @@ class RankOneBlock:
 
     def finish(self):
         """Give W and b all the steps of the block, in place."""
+        m = len(self.X)
         steps = self.errors * -self.learning_rate
         if self.decays:
-            m = len(self.X)
             steps *= self.powers[:m][::-1, None]
             self.W *= self.powers[m]
         self.W += steps.T.astype(self.X.dtype, copy=False) @ self.X
         if self.b is not None:
-            self.b *= self.powers[len(self.X)]
+            self.b *= self.powers[m]
             self.b += steps.sum(axis=0)
 
 
