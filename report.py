@@ -128,7 +128,7 @@ def remarks(edition, data, counts, quick):
             "numbers and not on them."
         )
         if not own:
-            sentences.append("The commands below were given it with -data_path.")
+            sentences.append("The commands below were given this file with -data_path.")
     return warnings, sentences
 
 

@@ -143,7 +143,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
         "Best by final validation accuracy: ",  # of a comparison
         "images, an accuracy has a standard error of ",  # of a row outside its band
         "from the published 23.0806.",
-        "The commands below were given it with -data_path.",
+        "The commands below were given this file with -data_path.",
     )
     assert all(sentence in page and sentence in markdown for sentence in sentences)
     assert glance[0]["in the band?"] == "in the band"
