@@ -58,11 +58,9 @@ MAX_META = 2**20  # bytes of the options and the like in a checkpoint that is re
 FREE_OPTIONS = {"data_path", "plots_dir", "plot_format", "show", "resume"}
 # Options that take exactly one value which could be any word.
 ONE_VALUE = ("-data_path", "-plots_dir", "-device")
-# The modules beside a script on which its runs' numbers depend.
-CODE = {
-    "hw1-q1.py": ("utils.py", "runs.py"),
-    "hw1-q2.py": ("utils.py", "runs.py", "ranks.py"),
-}
+# The modules beside a script on which a run's numbers depend, and those of one script alone.
+CODE = ("utils.py", "runs.py")
+OWN_CODE = {"hw1-q2.py": ("ranks.py",)}
 # How an option is called in a file's name, where the skeleton has a shorter word for it.
 SHORT = {
     "batch_size": "batch",
@@ -204,12 +202,13 @@ def recorded_options(opt):
 
 
 def code_version(script):
-    """A digest of the program that a script's runs are made with: `script`, a file's name, and CODE.
+    """A digest of the program that a script's runs are made with: the script, by its file's name, and
+    the modules of CODE and OWN_CODE.
 
     Taken over the syntax trees without docstrings, so that only what Python executes counts.
     """
     digest = hashlib.sha256()
-    for name in (script, *CODE.get(script, ())):
+    for name in (script, *CODE, *OWN_CODE.get(script, ())):
         path = utils.ROOT / name
         if not path.is_file():  # a run started by another program than the two scripts
             continue

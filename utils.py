@@ -133,18 +133,15 @@ def run_script(main):
     except BrokenPipeError:  # the reader of standard output, `head` say, has left
         drop_output()
         sys.exit(1)
-    except OSError as error:
-        if isinstance(error, NotWritten) or error.errno in NO_ROOM:
+    except (InputError, OSError) as error:
+        message, status = " ".join(str(error).split()), 2
+        if isinstance(error, NotWritten) or getattr(error, "errno", None) in NO_ROOM:
             what = error.filename or "standard output"
-            notice(f"{Path(sys.argv[0]).name}: {what}: cannot be written ({error.strerror})")
+            message, status = f"{what}: cannot be written ({error.strerror})", 1
             if not error.filename:
                 drop_output()
-            sys.exit(1)
-        notice(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}")
-        sys.exit(2)
-    except InputError as error:
-        notice(f"{Path(sys.argv[0]).name}: {' '.join(str(error).split())}")
-        sys.exit(2)
+        notice(f"{Path(sys.argv[0]).name}: {message}")
+        sys.exit(status)
     except MemoryError as error:
         notice(f"{Path(sys.argv[0]).name}: not enough memory ({error}); ask for smaller sizes")
         sys.exit(2)
@@ -695,14 +692,13 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     figure = new_figure((6.4, 4.2 + 0.2 * max(legend_rows - 2, 0)), title, show)
     axes = figure.add_subplot()
     marker = "." if len(epochs) <= 30 else None
-    lines, drawn = [], []
+    lines = []
     for i, (label, values) in enumerate(curves.items()):
         values = np.asarray(values, float)
         values = np.where(np.isfinite(values), values, np.nan)
         style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
         (line,) = axes.plot(epochs, values, style, marker=marker, label=label)
         lines.append(line)
-        drawn.append(values)
         if label == best and not np.isnan(values).all():
             at = int(np.nanargmax(values))
             axes.plot(
@@ -714,7 +710,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
                 fillstyle="none",
                 label=f"best {label}: {values[at]:.4f}, epoch {epochs[at]}",
             )
-    panels = [axes]
+    panels, drawn = [axes], [line.get_ydata() for line in lines]
     if _spans_decades(drawn):  # the NumPy MLP's loss falls from hundreds to one
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(LogFormatter())

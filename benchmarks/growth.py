@@ -9,15 +9,12 @@ Markdown table. An epoch is what the scripts' own clock counts as training; the 
 after one to warm up. On an otherwise idle machine; a few minutes.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-from processes import ROOT, Contestant
-
-sys.path.insert(0, str(ROOT))
+from processes import Contestant
 
 import runs
 import utils

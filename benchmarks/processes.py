@@ -6,7 +6,8 @@
     contestant.epoch()                                     seconds of its next epoch
     contestant.close()
 
-What a contestant's process does is in contestants.py.
+What a contestant's process does is in contestants.py. Importing this module lets the benchmarks import
+the project's own.
 """
 
 import contextlib

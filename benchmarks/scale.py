@@ -10,14 +10,11 @@ again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and half 
 """
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
 from processes import ROOT, run_command
-
-sys.path.insert(0, str(ROOT))
 
 import runs
 import utils

@@ -25,8 +25,6 @@ from statistics import median
 
 from processes import BENCHMARKS, ROOT, Contestant, run_command
 
-sys.path.insert(0, str(ROOT))
-
 import runs
 import utils
 
