@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.known_data import KNOWN
 from utils import InputError
 
+URL = KNOWN["cifar10"].download.url
 FOLDER = "cifar-10-batches-bin"
 BATCHES = {"train": "data_batch_1.bin", "val": "data_batch_2.bin", "test": "test_batch.bin"}
 RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue plane
@@ -16,7 +18,7 @@ BATCH_LIMIT = 300 * 10**6  # bytes; a batch has 30,730,000
 MEMBER_LIMIT = 64  # files in the archive; the authors' has 8
 
 
-def read_batches(source):
+def read(source):
     """dict of split -> (images (n, 32, 32, 3) uint8, labels (n,)) of the tar.gz or its folder.
 
     Raises InputError where a batch is missing, is no whole number of records, or has a label
@@ -29,7 +31,7 @@ def read_batches(source):
     splits = {}
     for split, name in BATCHES.items():
         if name not in contents:
-            raise InputError(f"{source}: lacks {name}; give CIFAR-10's binary version")
+            raise InputError(f"{source}: lacks {name}; give CIFAR-10's binary version, {URL}")
         splits[split] = _records(contents[name], f"{source}: {name}")
     return splits
 
@@ -53,14 +55,11 @@ def _records(content, name):
 
 def _from_folder(folder):
     """dict of name -> bytes of the batches in the extracted folder, or in the one around it."""
-    if (folder / FOLDER).is_dir():
-        folder = folder / FOLDER
-    contents = {}
-    for name in BATCHES.values():
-        if (folder / name).is_file():
-            _check_size(f"{folder}: {name}", (folder / name).stat().st_size)
-            contents[name] = (folder / name).read_bytes()
-    return contents
+    folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    paths = [folder / name for name in BATCHES.values() if (folder / name).is_file()]
+    for path in paths:
+        _check_size(path, path.stat().st_size)
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def _from_archive(path):

@@ -23,17 +23,12 @@ GENUINE = "888c4afd91e206d70ff3c8f31a702c5bd4059b52c29970e5801ba202e2630d30"
 GENUINE_PIXELS = "4e99a6954e7e3bb2fd93b04f4443e7d067b2820ed6bd512fa84ecd028f5eb730"
 
 
-# --- The folders ---
+def find_photographs(folder, name):
+    """The images of a folder that has one folder per class: dict of class -> {file name: path}.
 
+    name : what the public set calls the folder, seg_train or seg_test.
 
-def photographs(folder, name):
-    """The image files of a folder that has one folder per class.
-
-    name : the folder's name in the public set, seg_train or seg_test; where the given folder holds
-        several folders of classes, the message names the one that is called so.
-
-    Returns dict of class -> {file name: path}. Raises InputError where there are no such folders,
-    or more than one choice of them, or a class has no images.
+    Raises InputError where there are no class folders, or one of them has no images.
     """
     found = {}
     for class_folder in _subfolders(_folder_of_classes(Path(folder), name)):
@@ -49,7 +44,7 @@ def photographs(folder, name):
 
 
 def _folder_of_classes(folder, name):
-    """The folder itself, or the only one in it, that has the class folders."""
+    """The folder itself, or the only one in it, that has class folders."""
     if not folder.is_dir():
         what = "not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {what}; give the folder that has one folder per class")
@@ -61,11 +56,11 @@ def _folder_of_classes(folder, name):
     if len(found) > 1:
         called = [path for path in found if name in path.relative_to(folder).parts]
         raise InputError(
-            f"{folder}: is around the folders that have the class folders; "
+            f"{folder}: contains several folders that have class folders; "
             f"give {' or '.join(map(str, called or found))} as {name.upper()}"
         )
     if found[0] != folder:
-        notice(f"{folder}: has one folder inside; its classes are taken from {found[0]}")
+        notice(f"{folder}: its class folders are in {found[0]}, which is taken")
     return found[0]
 
 
@@ -84,9 +79,6 @@ def _subfolders(folder):
 
 def _is_image(name):
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-
-
-# --- The order and the split ---
 
 
 def course_split(names):
@@ -132,9 +124,6 @@ def _crc32c(byte):
 CRC32C = [_crc32c(byte) for byte in range(256)]
 
 
-# --- The pixels ---
-
-
 def load_image(path):
     """The image as ndarray of shape (48, 48, 3), uint8: RGB, resized whole by Lanczos."""
     from PIL import Image
@@ -153,13 +142,10 @@ def load_image(path):
         raise InputError(f"{path}: broken image ({reason}); {MEND}") from error
 
 
-# --- The course's file, or why not ---
-
-
 def compared_with_the_course(train, test, arrays):
     """Lines that say which splits are the course's to the byte and, where one is not, why.
 
-    train, test : what `photographs` found, of the landscapes' classes.
+    train, test : what `find_photographs` found, of the landscapes' classes.
     arrays : the file that was made of them.
     """
     digests = zip(Fingerprint(arrays).content, KNOWN["intel_landscapes"].content, strict=True)
@@ -178,8 +164,8 @@ def compared_with_the_course(train, test, arrays):
         )
     elif not all(same[:2]):
         lines.append(
-            "the order is the course's, not every pixel is; its published figures may differ in "
-            "their last digits"
+            "the order is the course's, but not every picture or its decoding: its published figures "
+            "may differ in their last digits"
         )
     return lines
 

@@ -34,8 +34,14 @@ if __name__ == "__main__":
 
 import utils
 from data import cifar_batches
-from data.photographs import MEND, SIDE, compared_with_the_course, course_split, load_image
-from data.photographs import photographs as photographs_in
+from data.photographs import (
+    MEND,
+    SIDE,
+    compared_with_the_course,
+    course_split,
+    find_photographs,
+    load_image,
+)
 from lab import standin
 from lab.datafile import print_counts, progress_bar, write_npz
 from lab.known_data import KNOWN, LANDSCAPES
@@ -51,7 +57,7 @@ def images(seg_train, seg_test, output):
     Folders of other classes go through the same steps. Raises InputError where a folder, a class
     or an image is missing or broken.
     """
-    train, test = photographs_in(seg_train, "seg_train"), photographs_in(seg_test, "seg_test")
+    train, test = find_photographs(seg_train, "seg_train"), find_photographs(seg_test, "seg_test")
     if train.keys() != test.keys():
         name = min(train.keys() ^ test.keys())
         here, there = (seg_train, seg_test) if name in train else (seg_test, seg_train)
@@ -78,41 +84,39 @@ def images(seg_train, seg_test, output):
         print(*compared_with_the_course(train, test, utils.read_npz(output)), sep="\n")
 
 
-def octmnist(source, output):
+def synthetic(output, times=1):
+    """Draw the stand-in, `times` as many examples in every split as the photographs have."""
+    standin.write(output, times)
+
+
+def octmnist(file, output):
     """Cut MedMNIST's OCTMNIST down to the edition's: the first 182, 55, 42, 250 test images.
 
     Train and validation stay as they are; the test images kept stay in the file's order.
 
-    Raises InputError for a file that is not OCTMNIST or has fewer test images than that.
+    Raises InputError for a file that has fewer test images than that, or other classes.
     """
-    if Path(output).exists() and os.path.exists(source) and os.path.samefile(source, output):
+    if os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
         raise InputError(f"{output}: would overwrite its own source; give another -output")
-    known, arrays = KNOWN["octmnist"], utils.read_npz(source)
-    if max(arrays[f"{split}_labels"].max() for split in SPLITS) >= len(known.classes):
+    known, arrays = KNOWN["octmnist"], utils.read_npz(file)
+    labels = arrays["test_labels"]
+    has = np.bincount(labels, minlength=arrays["train_labels"].max() + 1)
+    uses = np.array(known.test_counts)
+    if len(has) != len(uses) or (has < uses).any():
         raise InputError(
-            f"{source}: not OCTMNIST, it has labels above 3; give MedMNIST's octmnist.npz"
+            f"{file}: not OCTMNIST, it has {has.tolist()} test images per class, of which the edition "
+            f"uses {uses.tolist()}; give MedMNIST's octmnist.npz"
         )
-    first = []
-    for k, count in enumerate(known.test_counts):
-        of_class = np.flatnonzero(arrays["test_labels"] == k)
-        if len(of_class) < count:
-            raise InputError(
-                f"{source}: has {len(of_class)} test images of class {k}, the edition uses {count};"
-                " give MedMNIST's octmnist.npz"
-            )
-        first.append(of_class[:count])
-    kept = np.sort(np.concatenate(first))
+    kept = [np.flatnonzero(labels == k)[:count] for k, count in enumerate(uses)]
+    kept = np.sort(np.concatenate(kept))
     arrays |= {key: arrays[key][kept] for key in ("test_images", "test_labels")}
-    _write_arrays(
-        output,
-        {s: (arrays[f"{s}_images"], arrays[f"{s}_labels"]) for s in SPLITS},
-        known.classes,
-    )
+    splits = {split: (arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
+    _write_arrays(output, splits, known.classes)
 
 
-def cifar10(source, output):
+def cifar10(file_or_folder, output):
     """Turn data_batch_1, data_batch_2 and test_batch into train, validation and test."""
-    _write_arrays(output, cifar_batches.read_batches(source), KNOWN["cifar10"].classes)
+    _write_arrays(output, cifar_batches.read(file_or_folder), KNOWN["cifar10"].classes)
 
 
 def _write_arrays(output, splits, classes):
@@ -121,32 +125,27 @@ def _write_arrays(output, splits, classes):
     print_counts(output, write_npz(output, splits["train"][0].shape[1:], chunks), classes)
 
 
-# --- download ---
-
-
-def download(name, folder):
-    """Fetch a data set into the folder, check it, and turn it into the homework's format."""
+def download(name):
+    """Fetch a data set into data/, check it, and turn it into the homework's format."""
     known = KNOWN[DOWNLOADS[name]]
     url, md5, file_name = known.download
-    path = folder / file_name
-    then = "" if name == "intel" else f" and run: python data/prepare.py {name} {path}"
+    path, is_npz = DATA / file_name, name == "intel"
     if md5 and path.is_file() and _md5(path) == md5:
         utils.notice(f"{path}: already here")
     else:
         try:
-            fetch(url, path, md5, check=utils.read_npz if name == "intel" else None)
+            fetch(url, path, md5, check=utils.read_npz if is_npz else None)
         except (OSError, InputError) as error:
             reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+            then = "" if is_npz else f" and run: python data/prepare.py {name} {path}"
             raise InputError(
                 f"cannot download {name} ({reason}); fetch {url} by hand, save it as {path}{then}"
             ) from error
-    if name == "intel":
+    if is_npz:
         arrays = utils.read_npz(path)
         print_counts(path, {s: arrays[f"{s}_labels"] for s in SPLITS}, known.classes)
-    elif name == "octmnist":
-        octmnist(path, folder / "octmnist.npz")
     else:
-        cifar10(path, folder / "cifar10.npz")
+        {"octmnist": octmnist, "cifar10": cifar10}[name](path, DATA / f"{name}.npz")
 
 
 def fetch(url, path, md5=None, check=None):
@@ -186,10 +185,7 @@ def _md5(path):
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-# --- unpack: a data file as a folder, which a run reads from disk ---
-
-
-def unpack(source, folder):
+def unpack(file, folder):
     """Copy the six arrays of an npz into .npy files in a new folder, never whole in memory.
 
     The folder takes its name only when it is complete and `utils.open_folder` takes it.
@@ -197,7 +193,7 @@ def unpack(source, folder):
     Raises InputError where the file is missing or damaged or no data set, its images are not uint8
     in C order, or the folder exists already or cannot be made.
     """
-    source, folder = Path(source), Path(folder)
+    folder = Path(folder)
     if os.path.lexists(folder):
         raise InputError(f"{folder}: exists already; remove it or give another name")
     if not folder.parent.is_dir():
@@ -209,82 +205,61 @@ def unpack(source, folder):
         whole = Path(parent) / "whole"
         whole.mkdir()
         with progress_bar(unit="B", unit_scale=True) as bar:
-            for key, piece in utils.npz_pieces(source):
-                with open(whole / f"{key}.npy", "ab") as file:
-                    file.write(piece)
+            for key, piece in utils.npz_pieces(file):
+                with open(whole / f"{key}.npy", "ab") as stream:
+                    stream.write(piece)
                 bar.update(len(piece))
         for path in whole.iterdir():
-            with open(path, "ab") as file:
-                os.fsync(file.fileno())
-        arrays = utils.open_folder(whole, called=source)
+            with open(path, "ab") as stream:
+                os.fsync(stream.fileno())
+        arrays = utils.open_folder(whole, called=file)
         labels = {split: arrays[f"{split}_labels"] for split in SPLITS}
         os.rename(whole, folder)
     print_counts(folder, labels, [f"class {k}" for k in range(labels["train"].max() + 1)])
-
-
-# --- The command line ---
 
 
 def _parser():
     parser = utils.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name, file_name, text):
-        sub = commands.add_parser(name, help=text, description=text)
-        if file_name:
-            sub.add_argument(
-                "-output",
-                type=Path,
-                default=DATA / file_name,
-                metavar="NPZ",
-                help=f"file to write (default: data/{file_name}, beside this script)",
-            )
+    def command(run, text, *arguments, output=None):
+        """The command that calls the function `run` with these arguments."""
+        sub = commands.add_parser(run.__name__, help=text, description=text)
+        sub.set_defaults(run=run)
+        for name in arguments:
+            sub.add_argument(name, metavar=name.upper())
+        if output:
+            what = f"file to write (default: data/{output}, beside this script)"
+            sub.add_argument("-output", default=DATA / output, metavar="NPZ", help=what)
         return sub
 
-    sub = command("images", "intel_landscapes.npz", "the course's file, from the photographs")
-    sub.add_argument("seg_train", metavar="SEG_TRAIN", help="training images, a folder per class")
-    sub.add_argument("seg_test", metavar="SEG_TEST", help="test images, a folder per class")
-    sub = command("synthetic", "synthetic.npz", "draw the stand-in for trying, testing and timing")
-    sub.add_argument(
+    text = "the course's file, from the public folders of photographs: one folder per class"
+    command(images, text, "seg_train", "seg_test", output="intel_landscapes.npz")
+    text = "draw the stand-in for trying, testing and timing"
+    command(synthetic, text, output="synthetic.npz").add_argument(
         "-times",
         type=utils.whole_number(1, 10_000),
         default=1,
         metavar="N",
         help="this many times 12,630 / 1,404 / 3,000 examples (default: 1)",
     )
-    sub = command("download", None, "fetch a published data set into data/ and convert it")
-    sub.add_argument("name", choices=DOWNLOADS, help="which data set")
-    sub = command("octmnist", "octmnist.npz", "the 2023-24 edition's part of MedMNIST's file")
-    sub.add_argument("file", metavar="FILE", type=Path, help="MedMNIST's octmnist.npz")
-    sub = command("cifar10", "cifar10.npz", "from CIFAR-10's binary version")
-    sub.add_argument(
-        "source",
-        metavar="FILE_OR_FOLDER",
-        type=Path,
-        help=f"cifar-10-binary.tar.gz or the folder {cifar_batches.FOLDER}",
-    )
-    sub = command("unpack", None, "turn an npz file into a folder for data larger than memory")
-    sub.add_argument("file", metavar="FILE", type=Path, help="the npz file")
-    sub.add_argument("folder", metavar="FOLDER", type=Path, help="the folder to make")
+    text = "fetch a published data set into data/ and convert it"
+    command(download, text).add_argument("name", choices=DOWNLOADS)
+    text = "the 2023-24 edition's part of MedMNIST's octmnist.npz"
+    command(octmnist, text, "file", output="octmnist.npz")
+    text = f"from CIFAR-10's binary version: its tar.gz or the folder {cifar_batches.FOLDER}"
+    command(cifar10, text, "file_or_folder", output="cifar10.npz")
+    text = "turn an npz file into a new folder for data larger than memory"
+    command(unpack, text, "file", "folder")
     return parser
 
 
 def main(argv=None):
     """Run one command. Raises what its function does; InputError where a module is missing."""
-    args = _parser().parse_args(argv)
+    options = vars(_parser().parse_args(argv))
+    run, _ = options.pop("run"), options.pop("command")
     try:
-        if args.command == "images":
-            images(args.seg_train, args.seg_test, args.output)
-        elif args.command == "synthetic":
-            standin.write(args.output, args.times)
-        elif args.command == "download":
-            download(args.name, DATA)
-        elif args.command == "octmnist":
-            octmnist(args.file, args.output)
-        elif args.command == "unpack":
-            unpack(args.file, args.folder)
-        else:
-            cifar10(args.source, args.output)
+        run(**options)
     except ModuleNotFoundError as error:
         raise InputError(
             f"module {error.name} is missing; pip install -r requirements.txt"

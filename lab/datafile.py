@@ -14,20 +14,13 @@ from utils import SPLITS, InputError
 def write_npz(path, image_shape, splits):
     """Write a data file chunk by chunk, uncompressed.
 
-    Parameters
-    ----------
     path : the file, which is replaced whole or not touched.
     image_shape : (height, width) or (height, width, channels).
     splits : for each of train, val and test a pair (n, chunks), where chunks yields
         (images, labels) with n examples in all.
 
-    Returns
-    -------
-    dict of split -> int64 ndarray of shape (n,), the labels.
-
-    Raises
-    ------
-    InputError where `path` cannot be a file's, utils.NotWritten where it cannot be written.
+    Returns dict of split -> int64 ndarray of shape (n,), the labels. Raises InputError where `path`
+    cannot be a file's, utils.NotWritten where it cannot be written.
     """
     path = Path(path)
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
