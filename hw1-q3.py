@@ -4,8 +4,8 @@
     python hw1-q3.py interval -D 6 -A -2 -B 3   edition 2023-24: is the sum of the inputs in [A, B]?
 
 Every claim is checked over many seeded draws and printed with its largest error and PASS or FAIL.
-The exit status is 1 when a claim fails. Figures go to plots/. The mathematics is in theory/, a
-file of definitions and a file of checks for each of the two; docs/theory.md says how to read it.
+The exit status is 1 when a claim fails. Figures go to plots/. The mathematics is in theory/, for
+each question a file of definitions and a file of checks; docs/theory.md says how to read it.
 """
 
 import sys
@@ -20,76 +20,58 @@ MAX_ENTRIES = 10**7  # of the regression's X, 80 MB
 PLOTS = Path(__file__).resolve().parent / "plots"
 
 
-def require(option, value, least, most):
-    """InputError unless least <= value <= most."""
-    if not least <= value <= most:
-        raise utils.InputError(f"{option} must be from {least} to {most}, not {value}")
-
-
 def quadratic(args):
     """Question 3 of 2024-25; returns how many claims failed and the figures, {name: figure}."""
-    require("-D", args.D, 1, MAX_D)
-    require("-K", args.K, 1, MAX_K)
-    require("-steps", args.steps, 1, 10**6)
     features = n_features(args.D)
-    examples = 4 * features if args.examples is None else args.examples
-    require("-examples", examples, 1, MAX_ENTRIES // features)
+    examples = args.examples or 4 * features
+    most = MAX_ENTRIES // features
+    if examples > most:
+        raise utils.InputError(f"-examples must be from 1 to {most}, not {examples}")
     utils.make_plots_folder(args.plots_dir)
-    return quadratic_checks.check(
-        args.D, args.K, examples, args.draws, args.steps, args.seed, args.show
-    )
+    sizes = args.D, args.K, examples
+    return quadratic_checks.check(*sizes, args.draws, args.steps, args.seed, args.show)
 
 
 def interval(args):
     """Question 3 of 2023-24; returns how many claims failed and the figures, {name: figure}."""
-    require("-D", args.D, 1, 1000)
-    if args.A > args.B:
-        raise utils.InputError(
-            f"-A {args.A} is above -B {args.B}: the interval is empty; swap them"
-        )
-    require("-A", args.A, -(10**6), 10**6)
-    require("-B", args.B, -(10**6), 10**6)
+    A, B = args.A, args.B
+    if A > B:
+        raise utils.InputError(f"-A {A} is above -B {B}: the interval is empty; swap them")
+    if max(abs(A), abs(B)) > 10**6:
+        raise utils.InputError(f"-A {A} and -B {B} must be from -1000000 to 1000000")
     utils.make_plots_folder(args.plots_dir)
-    return interval_checks.check(args.D, args.A, args.B, args.draws, args.seed, args.show)
+    return interval_checks.check(args.D, A, B, args.draws, args.seed, args.show)
 
 
 def parse_arguments(arguments):
     parser = utils.Parser(prog="hw1-q3.py", description=__doc__.split("\n")[0])
     questions = parser.add_subparsers(required=True, metavar="question")
+    whole = utils.whole_number
 
-    def number(name, default, what, shown=None):
-        command.add_argument(
-            name, type=int, default=default, help=f"{what} (default: {shown or default})"
-        )
+    def number(name, kind, default, what, shown=None):
+        what = f"{what} (default: {shown or default})"
+        command.add_argument(name, type=kind, default=default, help=what)
 
     command = questions.add_parser("quadratic", help="2024-25: a network with activation z(1-z)")
     command.set_defaults(check=quadratic)
-    number("-D", 5, "inputs")
-    number("-K", 8, "hidden units")
-    number("-examples", None, "training examples for the descent", "4 per feature")
-    number("-steps", 2000, "steps of each descent")
+    number("-D", whole(1, MAX_D), 5, "inputs")
+    number("-K", whole(1, MAX_K), 8, "hidden units")
+    examples = "training examples for the descent"
+    number("-examples", whole(1, MAX_ENTRIES), None, examples, "4 per feature")
+    number("-steps", whole(1, 10**6), 2000, "steps of each descent")
     command = questions.add_parser("interval", help="2023-24: is the sum of x in [A, B]?")
     command.set_defaults(check=interval)
-    number("-D", 6, "inputs, each -1 or 1")
-    number("-A", -2, "least sum, an integer")
-    number("-B", 3, "greatest sum, an integer")
+    number("-D", whole(1, 1000), 6, "inputs, each -1 or 1")
+    number("-A", int, -2, "least sum, an integer")
+    number("-B", int, 3, "greatest sum, an integer")
 
     for command in questions.choices.values():
-        number("-draws", 200, "random draws")
-        number("-seed", 42, "of the draws")
-        command.add_argument(
-            "-plots_dir",
-            type=Path,
-            default=PLOTS,
-            help="where figures go (default: plots, beside this script)",
-        )
-        command.add_argument(
-            "-plot_format",
-            nargs="+",
-            choices=("pdf", "png"),
-            default=["pdf"],
-            help="one or both (default: pdf)",
-        )
+        number("-draws", whole(1, 100_000), 200, "random draws")
+        number("-seed", whole(0, 2**32 - 1), 42, "of the draws")
+        where = "where figures go (default: plots, beside this script)"
+        command.add_argument("-plots_dir", type=Path, default=PLOTS, help=where)
+        formats = {"nargs": "+", "choices": ("pdf", "png"), "default": ["pdf"]}
+        command.add_argument("-plot_format", **formats, help="one or both (default: pdf)")
         command.add_argument("-show", action="store_true", help="open the figures in windows too")
     return parser.parse_args(arguments)
 
@@ -97,8 +79,6 @@ def parse_arguments(arguments):
 def main(arguments):
     """Check what `arguments`, a list as on the command line, ask for; returns the exit status."""
     args = parse_arguments(arguments)
-    require("-draws", args.draws, 1, 100_000)
-    require("-seed", args.seed, 0, 2**32 - 1)
     failed, figures = args.check(args)
     for name, figure in figures.items():
         for ending in args.plot_format:

@@ -141,20 +141,16 @@ def relu_network(D, lo, hi):
     return Network(relu, W, np.array([lo, -hi], dtype=float), -np.ones(2), 1.0)
 
 
-def input_margin(network, X):
-    """How much sum x may move before an output of `network` can change, over the rows of X.
+def margins(network, X):
+    """How much sum x may move before an output can change, over the rows of X; and the output's
+    pre-activation, how near it comes to its threshold 0.
 
     A hidden pre-activation moves by as much as sum x does. With sign units nothing changes while
     none of them crosses 0. With relu units the output's pre-activation moves by at most as much
     (both units are active only where no sum is in the interval, and there they cancel).
     """
-    z = network.hidden(X) if network.activation is sign else network.output(X)
-    return float(np.min(np.abs(z)))
-
-
-def output_margin(network, X):
-    """Smallest distance of the output's pre-activation from its threshold 0."""
-    return float(np.min(np.abs(network.output(X))))
+    hidden, output = (np.min(np.abs(z)) for z in (network.hidden(X), network.output(X)))
+    return hidden if network.activation is sign else output, output
 
 
 def weight_margin(D):
@@ -171,14 +167,6 @@ def weight_margin(D):
 # The inputs to try.
 
 
-def all_inputs(D):
-    """Every x in {-1, 1}^D, in chunks of shape (n, D)."""
-    rows = max(1, CHUNK_ENTRIES // D)
-    for start in range(0, 2**D, rows):
-        numbers = np.arange(start, min(start + rows, 2**D))
-        yield 2.0 * (numbers[:, None] >> np.arange(D) & 1) - 1
-
-
 def with_sums(D, sums, rng):
     """Random inputs that have the given sums, shape (n,); returns (n, D)."""
     positive = (np.asarray(sums) + D) // 2
@@ -190,14 +178,16 @@ def boundary_sums(D, lo, hi):
     return [s for s in (-D, lo - 2, lo, hi, hi + 2, D) if -D <= s <= D]
 
 
-def sampled_inputs(D, lo, hi, rng):
-    """A sample of {-1, 1}^D in chunks: the boundary sums, then sums drawn uniformly."""
-    yield with_sums(D, boundary_sums(D, lo, hi), rng)
-    rows = max(1, CHUNK_ENTRIES // D)
-    for _ in range(SAMPLE_CHUNKS):
-        yield with_sums(D, 2 * rng.integers(0, D + 1, size=rows) - D, rng)
-
-
 def inputs_to_try(D, lo, hi, rng):
-    """All inputs up to D = 20, a sample above."""
-    return all_inputs(D) if D <= EXHAUSTIVE_D else sampled_inputs(D, lo, hi, rng)
+    """Chunks of inputs, (n, D): up to D = 20 all 2^D; above, the boundary sums and a sample of
+    inputs whose sums are drawn uniformly.
+    """
+    rows = max(1, CHUNK_ENTRIES // D)
+    if D <= EXHAUSTIVE_D:
+        for start in range(0, 2**D, rows):
+            numbers = np.arange(start, min(start + rows, 2**D))
+            yield 2.0 * (numbers[:, None] >> np.arange(D) & 1) - 1
+    else:
+        yield with_sums(D, boundary_sums(D, lo, hi), rng)
+        for _ in range(SAMPLE_CHUNKS):
+            yield with_sums(D, 2 * rng.integers(0, D + 1, size=rows) - D, rng)

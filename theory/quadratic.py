@@ -46,10 +46,7 @@ def n_features(D):
     return (D + 1) * (D + 2) // 2
 
 
-@functools.cache
-def upper_triangle(D):
-    """(i, j) of the entries of a (D, D) matrix with i <= j, row by row."""
-    return np.triu_indices(D)
+upper_triangle = functools.cache(np.triu_indices)  # (i, j) with i <= j, row by row, from D
 
 
 def vech(S):
@@ -105,30 +102,24 @@ def blocks(c, D, sign=-1):
     return c[0], c[1 : D + 1], M
 
 
-def from_blocks(c1, c2, M):
-    """c = (c1, c2, -vech(M)), shape (features,)."""
-    return np.concatenate([[c1], c2, -vech(M)])
-
-
 def recover_theta(c, D, K, epsilon=EPSILON, sign=-1):
     """Parameters Theta with ||c_Theta - c|| <= epsilon; needs K >= D for an arbitrary c.
 
     M = Q Diag(lambda) Q^T gives a unit to each eigenvector, w_k = q_k and v_k = lambda_k. Then
     c2 = sum_k lambda_k (1 - 2 b_k) q_k fixes 1 - 2 b_k = q_k^T c2 / lambda_k, and c1 fixes v0.
-    Where |lambda_k| < epsilon / (2 sqrt(D)) the division is impossible or ill-conditioned, and
-    that eigenvalue is moved there, its sign kept: M moves by at most epsilon / 2.
-    With K > D the further units are zero. With K < D only the K eigenvalues of largest modulus
-    have a unit, and c is reached only if rank [c2 | M] <= K (see below).
+    An eigenvalue too small to divide by is moved to modulus epsilon / (2 sqrt(D)), its sign kept:
+    M moves by at most epsilon / 2. With K > D the further units are zero. With K < D the K
+    eigenvalues of largest modulus have a unit, and c is reached only if rank [c2 | M] <= K.
     """
     c1, c2, M = blocks(c, D, sign)
     eigenvalues, Q = np.linalg.eigh(M)
     kept = np.argsort(-np.abs(eigenvalues))[:K]
-    least = epsilon / (2 * math.sqrt(D))
-    used = len(kept)
+    size = np.maximum(np.abs(eigenvalues[kept]), epsilon / (2 * math.sqrt(D)))
+    used = slice(len(kept))
     W, b, v = np.zeros((K, D)), np.zeros(K), np.zeros(K)
-    W[:used] = Q[:, kept].T
-    v[:used] = np.copysign(np.maximum(np.abs(eigenvalues[kept]), least), eigenvalues[kept])
-    b[:used] = (1 - W[:used] @ c2 / v[:used]) / 2
+    W[used] = Q[:, kept].T
+    v[used] = np.copysign(size, eigenvalues[kept])
+    b[used] = (1 - W[used] @ c2 / v[used]) / 2
     return Theta(W, b, v, np.asarray(c1 - np.sum(v * b * (1 - b))))
 
 
@@ -159,10 +150,8 @@ def distance_bounds(c, D, K):
     are bounds, and not the distance, because the nearest [c2 | M] need not have a symmetric M.
     """
     G = rank_matrix(c, D)
-    return tuple(
-        math.sqrt(np.sum(np.linalg.svd(matrix, compute_uv=False)[K:] ** 2))
-        for matrix in (G, G / np.r_[1, np.full(D, math.sqrt(2))])
-    )
+    matrices = G, G / np.r_[1, np.full(D, math.sqrt(2))]
+    return [math.sqrt(np.sum(np.linalg.svd(m, compute_uv=False)[K:] ** 2)) for m in matrices]
 
 
 def best_span(c2, M, U, iterations=5000):
@@ -213,7 +202,7 @@ def nearest_reachable(c, D, K, rng, starts=20):
         *(np.linalg.qr(rng.normal(size=(D, K)))[0] for _ in range(starts)),
     ]
     projections = (best_span(c2, M, U) for U in spans)
-    candidates = (from_blocks(c1, P @ c2, P @ M @ P) for P in projections)
+    candidates = (np.concatenate([[c1], P @ c2, -vech(P @ M @ P)]) for P in projections)
     return min(candidates, key=lambda near: frobenius_norm(near - c, D))
 
 
@@ -232,8 +221,9 @@ def fit(X, y):
     smallest loss, and the one of smallest norm is returned, from the SVD of X (lstsq).
     """
     rank = int(np.linalg.matrix_rank(X))
-    full = rank == X.shape[1]
-    return closed_form(X, y) if full else np.linalg.lstsq(X, y, rcond=None)[0], rank
+    if rank == X.shape[1]:
+        return closed_form(X, y), rank
+    return np.linalg.lstsq(X, y, rcond=None)[0], rank
 
 
 def mean_squared_error(prediction, y):
@@ -268,9 +258,9 @@ def distance_loss(c, theta, plain=False):
 
 
 def descend(loss_and_gradient, theta, steps):
-    """Gradient descent on Theta, each step as long as it still lowers the loss enough (Armijo).
+    """The losses of gradient descent on Theta, (steps + 1,) or fewer when no step helps.
 
-    Returns the losses, shape (steps + 1,) or shorter when no step helps.
+    Each step is as long as still lowers the loss enough (Armijo).
     """
     loss, gradient = loss_and_gradient(theta)
     losses, rate = [loss], 0.1
