@@ -12,12 +12,15 @@ import sys
 from pathlib import Path
 
 import utils
+from lab.figures import save_figure
+from lab.files import make_folder
+from lab.options import PLOTS, Parser, whole_number
+from lab.process import run_script
 from theory import interval_checks, quadratic_checks
 from theory.quadratic import n_features
 
 MAX_D, MAX_K = 30, 200  # 496 features and a K x 496 matrix A_Theta: seconds, not gigabytes
 MAX_ENTRIES = 10**7  # of the regression's X, 80 MB
-PLOTS = Path(__file__).resolve().parent / "plots"
 
 
 def quadratic(args):
@@ -27,7 +30,7 @@ def quadratic(args):
     most = MAX_ENTRIES // features
     if examples > most:
         raise utils.InputError(f"-examples must be from 1 to {most}, not {examples}")
-    utils.make_plots_folder(args.plots_dir)
+    make_folder(args.plots_dir, "-plots_dir")
     sizes = args.D, args.K, examples
     return quadratic_checks.check(*sizes, args.draws, args.steps, args.seed, args.show)
 
@@ -39,14 +42,14 @@ def interval(args):
         raise utils.InputError(f"-A {A} is above -B {B}: the interval is empty; swap them")
     if max(abs(A), abs(B)) > 10**6:
         raise utils.InputError(f"-A {A} and -B {B} must be from -1000000 to 1000000")
-    utils.make_plots_folder(args.plots_dir)
+    make_folder(args.plots_dir, "-plots_dir")
     return interval_checks.check(args.D, A, B, args.draws, args.seed, args.show)
 
 
 def parse_arguments(arguments):
-    parser = utils.Parser(prog="hw1-q3.py", description=__doc__.split("\n")[0])
+    parser = Parser(prog="hw1-q3.py", description=__doc__.split("\n")[0])
     questions = parser.add_subparsers(required=True, metavar="question")
-    whole = utils.whole_number
+    whole = whole_number
 
     def number(name, kind, default, what, shown=None):
         what = f"{what} (default: {shown or default})"
@@ -82,7 +85,7 @@ def main(arguments):
     failed, figures = args.check(args)
     for name, figure in figures.items():
         for ending in args.plot_format:
-            utils.save_figure(figure, args.plots_dir / f"{name}.{ending}")
+            save_figure(figure, args.plots_dir / f"{name}.{ending}")
     print(f"{failed} claims FAILED" if failed else "every claim holds")
     if args.show:
         utils.show_figures()
@@ -90,4 +93,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    utils.run_script(lambda: sys.exit(main(sys.argv[1:])))
+    run_script(lambda arguments: sys.exit(main(arguments)))

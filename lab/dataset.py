@@ -119,11 +119,11 @@ def open_data(data_path):
 
 
 def _draw_standin(path):
-    from data.prepare import synthetic
+    from lab import standin
 
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            synthetic(path)
+            standin.write(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); make the stand-in elsewhere with "
