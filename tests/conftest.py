@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import hypothesis
+import matplotlib.backends.backend_pdf  # once here, and not in every child
+import matplotlib.figure  # noqa: F401
 import numpy as np
 import pytest
 
