@@ -203,19 +203,20 @@ def run_main(monkeypatch, capsys):
     return run
 
 
+def leave_figures_blank(patched):
+    """Have figures written as empty files, with a pytest.MonkeyPatch."""
+    for name in ("plot_curves", "plot_weights"):
+        patched.setattr(utils, name, lambda *arguments, **options: None)
+    for module in ("lab.run", "lab.sweep"):
+        importlib.import_module(module)
+        patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())
+
+
 @pytest.fixture
 def blank_figures(request, monkeypatch):
-    """Have figures written as empty files, for the many runs whose figures are not looked at.
-
-    Not in a test marked `draws`, in a file in which the others use this.
-    """
-    if request.node.get_closest_marker("draws"):
-        return
-    for name in ("plot_curves", "plot_weights"):
-        monkeypatch.setattr(utils, name, lambda *arguments, **options: None)
-    for module in ("run", "sweep"):
-        importlib.import_module(f"lab.{module}")
-        monkeypatch.setattr(f"lab.{module}.save_figure", lambda figure, path: path.touch())
+    """For the many runs whose figures are not looked at; not in a test that is marked `draws`."""
+    if not request.node.get_closest_marker("draws"):
+        leave_figures_blank(monkeypatch)
 
 
 # --------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from conftest import (
     at_most,
     forked,
     launched,
+    leave_figures_blank,
     left_behind,
     numbers,
     read_until,
@@ -109,9 +110,7 @@ def whole(request, tmp_path_factory):
         module, plots = request.getfixturevalue(script), folder / "plots"
         words = [*arguments, "-epochs", epochs, "-data_path", data, "-plots_dir", plots]
         with pytest.MonkeyPatch.context() as patched:
-            for name in ("plot_curves", "plot_weights"):
-                patched.setattr(f"utils.{name}", lambda *arguments, **options: None)
-            patched.setattr("lab.run.save_figure", lambda figure, path: path.touch())
+            leave_figures_blank(patched)
             outcome = run_forked(module, *words, prepare=faults(module))
         assert outcome.status == 0, outcome.err
         files = {path.name for path in plots.iterdir()}
