@@ -429,7 +429,7 @@ def test_a_linear_models_accuracies_start_at_the_share_of_class_0(q1, run_main, 
 @pytest.mark.parametrize(
     ("script", "model", "option", "value"),
     [
-        pytest.param(*"q1 logistic_regression -l2_penalty 1e300".split(), marks=pytest.mark.draws),
+        pytest.param("q1", "logistic_regression", "-l2_penalty", 1e300, marks=pytest.mark.draws),
         ("q1", "logistic_regression", "-learning_rate", 1e300),
         ("q1", "mlp", "-learning_rate", 1e300),
         ("q2", "logistic_regression", "-learning_rate", 1e38),
@@ -756,7 +756,7 @@ def test_a_run_from_another_folder(tmp_path, tiny_npz, script, arguments):
     Nothing needs a writable home or a screen.
     """
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": sysconfig.get_path("purelib")}
-    environment |= {"MPLCONFIGDIR": matplotlib.get_configdir(), "OMP_NUM_THREADS": "1"}
+    environment |= {"MPLCONFIGDIR": matplotlib.get_cachedir(), "OMP_NUM_THREADS": "1"}
     process = run_script(
         script, *arguments, "-epochs", 2, "-data_path", "tiny.npz", "-plots_dir", "my plots",
         cwd=tmp_path, env=environment,
