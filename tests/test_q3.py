@@ -244,7 +244,7 @@ def test_the_right_formulas_pass_and_a_seed_repeats_them(run):
 @pytest.mark.parametrize(("D", "K"), [(1, 1), (3, 2), (2, 4)])
 def test_the_slip_of_sign_is_a_finding_at_the_sizes_asked_for(run, D, K):
     output = run(f"quadratic -D {D} -K {K} -draws 10 -steps 5")[1]
-    assert f"finding, D = {D}, K = {K}: the procedure as printed misses c by" in output
+    assert f"finding, D = {D}, K = {K}: as printed, the procedure misses c by" in output
     assert not {"PASS", "FAIL"} & set(verdicts(output, "finding"))
     before = output[: output.index("3.3  c = (c1, c2, c3)")]  # they are defined there
     assert not any(name in before for name in ("M", "c2", "c3", "vech"))

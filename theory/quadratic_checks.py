@@ -88,7 +88,7 @@ def check_slip_of_sign(D, K, draws, rng, claims):
     Both start from c_Theta of a random Theta, which K units reach even if K < D. The printed one
     ends at -c3 in place of c3; what it misses by is a finding, not a claim that could pass.
     """
-    print("3.3  the handout's slip of sign: it prints c3 = vech(M), but a_i carries -w_i w_j")
+    print("3.3  the handout's slip of sign: it prints c3 = vech(M), but a_i holds -vech(w_i w_i^T)")
     corrected, printed, twice_c3 = [], [], []
     for _ in range(draws):
         c = q3.c_Theta(q3.random_theta(D, K, rng))
@@ -99,9 +99,9 @@ def check_slip_of_sign(D, K, draws, rng, claims):
     claims.within("with c3 = -vech(M), from c_Theta: ||c_Theta - c||", corrected, q3.EPSILON)
     claims.within("the sign alone explains the miss as printed: 2 ||c3||", unexplained, q3.EPSILON)
     print(
-        f"    finding, D = {D}, K = {K}: the procedure as printed misses c by {np.mean(printed):.1f}"
-        f" on average\n    ({min(printed):.2g} at least, {max(printed):.1f} at most);"
-        f" with the sign corrected by {np.mean(corrected):.1e} on average"
+        f"    finding, D = {D}, K = {K}: as printed, the procedure misses c by"
+        f" {np.mean(printed):.1f} on average\n    ({min(printed):.2g} at least,"
+        f" {max(printed):.1f} at most); with the sign corrected, by {np.mean(corrected):.1e}"
     )
 
 
