@@ -93,8 +93,11 @@ def test_one_pixel_or_one_label_is_enough_not_to_be_the_very_data(small):
 def test_other_data(small):
     relabelled = {key: (a + 1) % 3 if key.endswith("labels") else a for key, a in small.items()}
     grey = {key: a[..., 0] if a.ndim == 4 else a for key, a in small.items()}
+    half = small["train_images"].copy()
+    half[::2] ^= 1
     for arrays in (
         relabelled,
+        small | {"train_images": half},
         grey,
         tiny_arrays(seed=1, sizes=SIZES),
         tiny_arrays(sizes=SIZES, n_classes=2),

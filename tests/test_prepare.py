@@ -99,7 +99,7 @@ def test_images_keep_every_photograph_once_under_its_class(folders, tmp_path, ca
 def test_the_order_of_the_14034_public_photographs_is_the_courses():
     """The digests are those of the file numbers, two bytes each, as the course's file has them."""
     assert apfs_hash("0.jpg") == 0x3FCCF9 and apfs_hash("10006.jpg") == 0x2AD844
-    assert apfs_hash("A\u00c9.JPG") == apfs_hash("ae\u0301.jpg")  # names that a Mac takes for equal
+    assert apfs_hash("\u00c9.JPG") == apfs_hash("e\u0301.jpg") == 0x19A454  # equal names to a Mac
     train, val = course_split(known_data.landscape_names()[0])
     for chosen, n, digest in (
         (train, 12_630, "3acfed3b85a9aa8a5135ffd9263fb718722632835038371f22f23032dc355910"),
@@ -308,6 +308,7 @@ def test_bad_photographs_are_named_and_nothing_is_written(folders, tmp_path, cap
     output.write_bytes(b"what was here before")
     line = fails(capfd, "images", *folders, "-output", output)
     assert str(named) in line
+    assert kind != "postscript" or "cannot identify" in line
     assert output.read_bytes() == b"what was here before"
     assert os.listdir(output.parent) == ["x.npz"]
 
