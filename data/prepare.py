@@ -42,9 +42,13 @@ from data.photographs import (
     find_photographs,
     load_image,
 )
+from fast.pixels import npz_pieces, open_folder
 from lab import standin
 from lab.datafile import print_counts, progress_bar, write_npz
+from lab.files import NO_ROOM, writing
 from lab.known_data import KNOWN, LANDSCAPES
+from lab.options import Parser, whole_number
+from lab.process import run_script
 from utils import SPLITS, InputError
 
 RETRIES = 3  # after a transfer breaks off; each goes on where the one before stopped
@@ -188,7 +192,7 @@ def _md5(path):
 def unpack(file, folder):
     """Copy the six arrays of an npz into .npy files in a new folder, never whole in memory.
 
-    The folder takes its name only when it is complete and `utils.open_folder` takes it.
+    The folder takes its name only when it is complete and `open_folder` takes it.
 
     Raises InputError where the file is missing or damaged or no data set, its images are not uint8
     in C order, or the folder exists already or cannot be made.
@@ -199,27 +203,27 @@ def unpack(file, folder):
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: there is no folder {folder.parent}; make it")
     with (
-        utils.writing(folder, utils.NO_ROOM),
+        writing(folder, NO_ROOM),
         tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}-", dir=folder.parent) as parent,
     ):
         whole = Path(parent) / "whole"
         whole.mkdir()
         with progress_bar(unit="B", unit_scale=True) as bar:
-            for key, piece in utils.npz_pieces(file):
+            for key, piece in npz_pieces(file):
                 with open(whole / f"{key}.npy", "ab") as stream:
                     stream.write(piece)
                 bar.update(len(piece))
         for path in whole.iterdir():
             with open(path, "ab") as stream:
                 os.fsync(stream.fileno())
-        arrays = utils.open_folder(whole, called=file)
+        arrays = open_folder(whole, called=file)
         labels = {split: arrays[f"{split}_labels"] for split in SPLITS}
         os.rename(whole, folder)
     print_counts(folder, labels, [f"class {k}" for k in range(labels["train"].max() + 1)])
 
 
 def _parser():
-    parser = utils.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(run, text, *arguments, output=None):
@@ -238,7 +242,7 @@ def _parser():
     text = "draw the stand-in for trying, testing and timing"
     command(synthetic, text, output="synthetic.npz").add_argument(
         "-times",
-        type=utils.whole_number(1, 10_000),
+        type=whole_number(1, 10_000),
         default=1,
         metavar="N",
         help="this many times 12,630 / 1,404 / 3,000 examples (default: 1)",
@@ -254,9 +258,9 @@ def _parser():
     return parser
 
 
-def main(argv=None):
+def main(arguments):
     """Run one command. Raises what its function does; InputError where a module is missing."""
-    options = vars(_parser().parse_args(argv))
+    options = vars(_parser().parse_args(arguments))
     run, _ = options.pop("run"), options.pop("command")
     try:
         run(**options)
@@ -267,4 +271,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

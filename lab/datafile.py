@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-import utils
+from lab.files import replacing
 from utils import SPLITS, InputError
 
 
@@ -20,7 +20,7 @@ def write_npz(path, image_shape, splits):
         (images, labels) with n examples in all.
 
     Returns dict of split -> int64 ndarray of shape (n,), the labels. Raises InputError where `path`
-    cannot be a file's, utils.NotWritten where it cannot be written.
+    cannot be a file's, files.NotWritten where it cannot be written.
     """
     path = Path(path)
     if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
@@ -28,7 +28,7 @@ def write_npz(path, image_shape, splits):
     if not path.parent.is_dir():
         raise InputError(f"{path}: cannot be written, there is no folder {path.parent}; make it")
     labels = {}
-    with utils.replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for split in SPLITS:
             n, chunks = splits[split]
             seen = []
