@@ -8,6 +8,7 @@ import pytest
 from conftest import tiny_arrays
 
 import utils
+from fast.pixels import open_folder
 from lab import known_data
 from lab.known_data import ANOTHER_SPLIT, KNOWN, OTHER_DATA, THE_VERY_DATA, Fingerprint
 from utils import SPLITS
@@ -61,7 +62,7 @@ def test_the_very_data(small, tmp_path):
     assert known_data.recognise(reordered(small, "test"))
     for key, array in small.items():
         np.save(tmp_path / f"{key}.npy", array)
-    assert known_data.recognise(utils.open_folder(tmp_path))
+    assert known_data.recognise(open_folder(tmp_path))
 
 
 @pytest.mark.parametrize("split", ["train", "val"])

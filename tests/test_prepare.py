@@ -20,10 +20,9 @@ import pytest
 from conftest import ROOT, run_script
 from PIL import Image
 
-import utils
 from data import cifar_batches, photographs, prepare
 from data.photographs import apfs_hash, course_split, load_image
-from lab import known_data, standin
+from lab import known_data, process, standin
 from lab.known_data import KNOWN
 from lab.known_data import LANDSCAPES as CLASSES
 from utils import SPLITS, InputError, read_npz
@@ -32,7 +31,7 @@ from utils import SPLITS, InputError, read_npz
 def fails(capfd, *arguments):
     """Run a command that must end with exit status 2 and one line on standard error: the line."""
     with pytest.raises(SystemExit) as stop:
-        utils.run_script(lambda: prepare.main([str(a) for a in arguments]))
+        process.run_script(lambda _: prepare.main([str(a) for a in arguments]))
     out, err = capfd.readouterr()
     assert stop.value.code == 2
     assert out == ""
@@ -340,6 +339,15 @@ def test_bad_options_are_one_line(capfd):
     fails(capfd, "download", "mnist")
 
 
+def test_what_may_not_be_read_is_named(folders, tmp_path, monkeypatch, capfd):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    line = fails(capfd, "images", *folders, "-output", tmp_path / "x.npz")
+    assert f"{folders[0]}: cannot be read (Permission denied)" in line
+
+
 # --- synthetic ---
 
 
@@ -377,11 +385,11 @@ def interrupted(arguments, folder, signal_number, before="pass"):
     """
     # Whoever runs the tests may have SIGINT ignored, which a child inherits.
     code = (
-        "import dataclasses, pathlib, signal, utils; from data import prepare;"
+        "import dataclasses, pathlib, signal; from data import prepare; from lab import process;"
         f"signal.signal(signal.SIGINT, signal.default_int_handler); {before};"
-        f"utils.run_script(lambda: prepare.main({arguments}))"
+        f"process.run_script(lambda _: prepare.main({arguments}))"
     )
-    process = subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -392,11 +400,11 @@ def interrupted(arguments, folder, signal_number, before="pass"):
     # A file, and not its folder alone, after which modules may still have to be imported: Python
     # drops an exception that a signal raises in the import system's own callbacks.
     while not any(path.is_file() for path in folder.rglob("*")):
-        assert process.poll() is None and time.monotonic() < deadline
+        assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal_number)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out + err
+    child.send_signal(signal_number)
+    out, err = child.communicate(timeout=60)
+    return child.returncode, out + err
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
