@@ -84,10 +84,14 @@ def main(arguments):
         a, b, c = fit(sizes, seconds)
         print(f"{name}: t(B) = {a * 1e6:.2f} + {b * 1e6:.4f} B + {c * 1e6:.1f} / B microseconds")
         if b > 0 and c > 0:
-            print(f"  least at B = {(c / b) ** 0.5:.0f}; the program's B is {getattr(q1, NAMES[name]).BLOCK}")
+            print(
+                f"  least at B = {(c / b) ** 0.5:.0f}; the program's B is {getattr(q1, NAMES[name]).BLOCK}"
+            )
         for size, measured in zip(sizes, seconds, strict=True):
             formula = a + b * size + c / size
-            print(f"  B = {size:3d}: {measured * 1e6:7.1f} measured, {formula * 1e6:7.1f} by the formula")
+            print(
+                f"  B = {size:3d}: {measured * 1e6:7.1f} measured, {formula * 1e6:7.1f} by the formula"
+            )
         (line,) = axes.loglog(sizes, np.multiply(seconds, 1e6), "o", label=name.replace("_", " "))
         fine = np.geomspace(sizes[0], sizes[-1], 200)
         axes.loglog(fine, (a + b * fine + c / fine) * 1e6, color=line.get_color(), alpha=0.6)
