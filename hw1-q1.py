@@ -24,8 +24,7 @@ import utils
 from fast import ties
 from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
-from lab import names, numpy_state, options, process, sweep
-from lab.figures import Figure
+from lab import figures, names, numpy_state, options, process, sweep
 from lab.pictures import Outcome, margins
 from lab.run import Run
 
@@ -162,11 +161,7 @@ class LogisticRegression(LinearModel):
             self.W -= np.clip(self.W, -threshold, threshold)
 
     def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, l1_penalty=0.0):
-        """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
-
-        The steps are those of `update_weight`, those of a block at once: where W would be read, its
-        scores are asked of the block; where it would change, the block is given the error.
-        """
+        """One pass over the rows of X in order: one step per example, or per batch on its mean loss."""
         y = gold_classes(X, y)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
@@ -175,18 +170,26 @@ class LogisticRegression(LinearModel):
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
                 self.shrink(learning_rate * l1_penalty)
             return
-        settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
-        whole = len(y) - len(y) % self.BLOCK
-        for start in range(0, len(y), self.TRUNCATION if l1_penalty else len(y)):
-            stop = min(start + self.TRUNCATION, len(y)) if l1_penalty else len(y)
-            y_whole = y[: min(stop, whole)]
-            for block, y_block in rank_one_blocks(self.W, X, y_whole, *settings, start=start):
-                for i, y_i in enumerate(y_block):
-                    block.errors[i] = self.gradient(block.scores(i), y_i)
-            for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # too few for a block
-                for x_i, y_i in zip(X_rest, y_rest, strict=True):
-                    self.update_weight(x_i, y_i, learning_rate, l2_penalty)
+        every = self.TRUNCATION if l1_penalty else len(y)
+        for start in range(0, len(y), every):
+            stop = min(start + every, len(y))
+            self.take_steps(X, y, start, stop, learning_rate, l2_penalty)
             self.shrink(learning_rate * l1_penalty * (stop - start))
+
+    def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
+        """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once.
+
+        Where W would be read, its scores are asked of the block; where it would change, the block
+        is given the error.
+        """
+        whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
+        settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
+        for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
+            for i, y_i in enumerate(y_block):
+                block.errors[i] = self.gradient(block.scores(i), y_i)
+        for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # the last few
+            for x_i, y_i in zip(X_rest, y_rest, strict=True):
+                self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 
 
 class MLP(Model):
@@ -271,19 +274,11 @@ def gold_classes(X, y):
 # --------------------------------------------------------------------------------------------
 # Options
 
-ACCURACIES = Figure(
-    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, best="validation"
-)
 FIGURES = {
-    "perceptron": [ACCURACIES],
-    "logistic_regression": [
-        ACCURACIES,
-        Figure("w_norms", "norm of the weights", {"|W|": "w_norm"}),
-        Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-        Figure("cost", "loss and penalty", {"train": "train_cost", "validation": "val_cost"}),
-    ],
-    "mlp": [ACCURACIES, Figure("loss", "cross-entropy", {"train": "loss"})],
-}  # fmt: skip
+    "perceptron": [figures.ACCURACIES],
+    "logistic_regression": [figures.ACCURACIES, figures.NORMS, figures.LOSSES, figures.COSTS],
+    "mlp": [figures.ACCURACIES, figures.TRAINING_LOSS],
+}
 
 
 def parse_arguments(arguments):
@@ -356,15 +351,15 @@ def train(opt, names, data):
             with run.clock("evaluation"):
                 if opt.model == "logistic_regression":
                     sets = (evaluated_X, train_y), (val_X, val_y)
-                    line, figures = measure(model, opt, *sets)
+                    line, numbers = measure(model, opt, *sets)
                 else:
                     train_acc = model.evaluate(evaluated_X, train_y)
                     val_acc = model.evaluate(val_X, val_y)
                     line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
-                    figures = {"train_acc": train_acc, "val_acc": val_acc}
+                    numbers = {"train_acc": train_acc, "val_acc": val_acc}
             if opt.model == "mlp":
-                line, figures["loss"] = f"loss: {loss:.4f} | {line}", loss
-            run.end_epoch(line, numpy_state.state(model, order), **figures)
+                line, numbers["loss"] = f"loss: {loss:.4f} | {line}", loss
+            run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
         test_acc = model.evaluate(test_X, test_y)
@@ -410,15 +405,15 @@ def build(opt, n_classes, n_features, dtype):
 
 
 def measure(model, opt, train, val):
-    """The line and the figures of logistic regression after an epoch; `train` and `val` are (X, y)."""
+    """The line and the numbers of logistic regression after an epoch; `train` and `val` are (X, y)."""
     train_acc, train_loss = accuracy_and_loss(model, *train)
     val_acc, val_loss = accuracy_and_loss(model, *val)
     norm = float(np.linalg.norm(model.W))
     penalty = opt.l2_penalty / 2 * norm**2 + opt.l1_penalty * float(np.abs(model.W).sum())
-    figures = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
-    figures |= {"train_loss": train_loss, "val_loss": val_loss}
-    figures |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
-    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", figures
+    numbers = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
+    numbers |= {"train_loss": train_loss, "val_loss": val_loss}
+    numbers |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
+    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", numbers
 
 
 def accuracy_and_loss(model, X, y):

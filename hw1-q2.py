@@ -23,9 +23,8 @@ import utils
 from fast import layers as fast
 from fast.batches import ImageTensor, number_of_batches, shuffled_batches
 from fast.pixels import feature_statistics
-from lab import names, options, process, sweep, torch_state
+from lab import figures, names, options, process, sweep, torch_state
 from lab.alone import Alone
-from lab.figures import Figure
 from lab.pictures import Outcome, margins
 
 SCRIPT = "hw1-q2.py"
@@ -136,10 +135,7 @@ def evaluate(model, X, y, criterion, block=2048, team=ALONE):
 # --------------------------------------------------------------------------------------------
 # Options
 
-FIGURES = [
-    Figure("training-loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-    Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
-]
+FIGURES = figures.TORCH
 MODELS = ["logistic_regression", "mlp"]
 
 
