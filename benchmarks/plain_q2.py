@@ -93,9 +93,7 @@ def main(arguments=None):
         losses = [train_batch(X, y, model, optimizer, criterion) for X, y in loader]
         train_loss = torch.tensor(losses).mean().item()
         val_loss, val_acc = evaluate(model, data.dev_X, data.dev_y, criterion)
-        print(
-            f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}"
-        )
+        print(f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}")
         history.append({"train_loss": train_loss, "val_loss": val_loss, "val_acc": val_acc})
     minutes, seconds = divmod(int(time.time() - start), 60)
     print(f"Training took {minutes} minutes and {seconds} seconds")

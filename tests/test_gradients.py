@@ -106,9 +106,7 @@ def test_logistic_regression(q1, n, options, l2):
     model = logistic_regression(q1)
     X, y = examples(n)
     gradient = one_step(model, ["W"], X, y, l2_penalty=l2, **options)["W"]
-    error = worst_relative_error(
-        lambda: cost(model, X, y, l2), model.W, gradient
-    )
+    error = worst_relative_error(lambda: cost(model, X, y, l2), model.W, gradient)
     assert error < LIMIT
 
 
@@ -117,9 +115,7 @@ def test_logistic_regression_update_weight(q1):
     X, y = examples(1)
     moved = copy.deepcopy(model)
     moved.update_weight(X[0], y[0], learning_rate=1.0, l2_penalty=0.3)
-    error = worst_relative_error(
-        lambda: cost(model, X, y, 0.3), model.W, model.W - moved.W
-    )
+    error = worst_relative_error(lambda: cost(model, X, y, 0.3), model.W, model.W - moved.W)
     assert error < LIMIT
 
 
