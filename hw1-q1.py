@@ -157,12 +157,12 @@ class LogisticRegression(LinearModel):
                 gradient = error.T @ X_batch / len(y_batch)
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
             return
-        whole = len(y) - len(y) % self.BLOCK
+        whole = (len(y) - 1) // self.BLOCK * self.BLOCK
         settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
         for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings):
             for i, y_i in enumerate(y_block):
                 block.errors[i] = self.gradient(block.scores(i), y_i)
-        for x_i, y_i in zip(X[whole : len(y)], y[whole:], strict=True):  # too few for a block
+        for x_i, y_i in zip(X[whole : len(y)], y[whole:], strict=True):  # the last few
             self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 
 
