@@ -18,7 +18,9 @@ from lab import comparison, process, run, sweep
 ROOT = Path(__file__).resolve().parent.parent
 
 # The same examples on every run: a test that fails, fails again.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)
+# pytest --hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("repeatable")
 
 

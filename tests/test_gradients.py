@@ -269,11 +269,10 @@ def test_a_gradient_that_is_wrong_by_a_twentieth_of_a_percent_is_caught(q1):
     names = ["W1", "b1", "W2", "b2"]
     gradients = one_step(model, names, X, y)
 
+    def error(gradient):
+        return worst_relative_error(lambda: cost(model, X, y), getattr(model, name), gradient)
+
     for name in names:
-
-        def error(gradient, parameter=getattr(model, name)):
-            return worst_relative_error(lambda: cost(model, X, y), parameter, gradient)
-
         gradient = gradients[name]
         assert error(gradient) < LIMIT
         assert error(gradient * 1.0005) > LIMIT
