@@ -71,7 +71,7 @@ class Model:
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
-        return float(np.mean(self.predict(X) == gold_classes(X, y)))
+        return float(np.mean(self.predict(X) == np.reshape(y, len(X))))
 
 
 class LinearModel(Model):
@@ -95,10 +95,7 @@ class Perceptron(LinearModel):
     """
 
     BLOCK = 32  # examples between two estimates of the rounding
-
-    def __init__(self, n_classes, n_features, dtype=np.float64):
-        super().__init__(n_classes, n_features, dtype)
-        self.rounding = None  # of the scores, at most; None where they are in float64
+    rounding = None  # of the scores, at most; None where they are in float64
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
         """Add x_i (n_features,) to the row of its class y_i and take it from the predicted one's.
@@ -113,13 +110,11 @@ class Perceptron(LinearModel):
 
     def train_epoch(self, X, y, learning_rate=1.0, l2_penalty=0.0, batch_size=1):
         """One pass over the rows of X in order: one update per example, or a mean one per batch."""
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
-                rows = np.arange(len(y_batch))
-                step = np.zeros((len(y_batch), len(self.W)))
-                step[rows, y_batch] += 1
-                step[rows, (X_batch @ self.W.T).argmax(axis=1)] -= 1
+                one_hot = np.eye(len(self.W))
+                step = one_hot[y_batch] - one_hot[(X_batch @ self.W.T).argmax(axis=1)]
                 self.W += step.T @ X_batch / len(y_batch)
             return
         for X_block, y_block in blocks(X, y, self.BLOCK):
@@ -150,7 +145,7 @@ class LogisticRegression(LinearModel):
         The steps are those of `update_weight`, those of a block at once. Where W would be read, its
         scores are asked of the block; where it would change, the block is given the error.
         """
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
                 error = self.gradient(X_batch @ self.W.T, y_batch)
@@ -206,7 +201,7 @@ class MLP(Model):
         Returns the mean over examples of the loss just before the update that they took part in.
         The steps of W1 and b1 are taken a block at once, as in `LogisticRegression.train_epoch`.
         """
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
@@ -240,16 +235,11 @@ class MLP(Model):
         return total / len(y)
 
 
-def gold_classes(X, y):
-    """The classes of the rows of X as an array (n,), from (n,) or (n, 1); ValueError from others."""
-    return np.reshape(y, len(X))
-
-
 # --------------------------------------------------------------------------------------------
 # Options
 
 ACCURACIES = Figure(
-    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, best="validation"
+    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, "validation"
 )
 FIGURES = {
     "perceptron": [ACCURACIES],
@@ -305,10 +295,10 @@ def train(opt, names, data):
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
     bias = opt.model != "mlp"
     train_X = FeatureMatrix(data.arrays["train_images"], bias, dtype, scale)
-    evaluated_X, val_X, test_X = (
-        FeatureMatrix(data.arrays[f"{split}_images"], bias, evaluation_dtype, scale)
-        for split in utils.SPLITS
-    )
+    *evaluated, test = [
+        (FeatureMatrix(data.arrays[f"{split}_images"], bias, evaluation_dtype, scale), y)
+        for split, y in zip(utils.SPLITS, (train_y, val_y, test_y), strict=True)
+    ]
     model, settings = build(opt, data.n_classes, train_X.shape[1], dtype)
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
 
@@ -318,8 +308,8 @@ def train(opt, names, data):
             run.load_checkpoint(functools.partial(numpy_state.restore, model, order))
         else:
             with run.clock("evaluation"):
-                train_acc = run.initial["train_acc"] = model.evaluate(evaluated_X, train_y)
-                val_acc = run.initial["val_acc"] = model.evaluate(val_X, val_y)
+                train_acc, val_acc = (model.evaluate(*split) for split in evaluated)
+            run.initial |= {"train_acc": train_acc, "val_acc": val_acc}
             run.say(f"initial train acc: {train_acc:.4f} | initial val acc: {val_acc:.4f}")
 
         for _ in run.epochs():
@@ -331,11 +321,9 @@ def train(opt, names, data):
                 loss = model.train_epoch(shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
                 if opt.model == "logistic_regression":
-                    sets = (evaluated_X, train_y), (val_X, val_y)
-                    line, figures = measure(model, opt.l2_penalty, *sets)
+                    line, figures = measure(model, opt.l2_penalty, *evaluated)
                 else:
-                    train_acc = model.evaluate(evaluated_X, train_y)
-                    val_acc = model.evaluate(val_X, val_y)
+                    train_acc, val_acc = (model.evaluate(*split) for split in evaluated)
                     line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
                     figures = {"train_acc": train_acc, "val_acc": val_acc}
             if opt.model == "mlp":
@@ -343,25 +331,20 @@ def train(opt, names, data):
             run.end_epoch(line, numpy_state.state(model, order), **figures)
 
         run.say(f"Training took {run.duration()}")
-        test_acc = model.evaluate(test_X, test_y)
+        test_acc = model.evaluate(*test)
         run.say(f"Final test acc: {test_acc:.4f}")
-        last = run.history[-1]
-        run.finish(
-            weights=model.W[:, :-1] if isinstance(model, LinearModel) else None,
-            train_acc=last["train_acc"],
-            val_acc=last["val_acc"],
-            test_acc=test_acc,
-        )
+        train_acc, val_acc = (run.history[-1][name] for name in ("train_acc", "val_acc"))
+        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+        run.finish(weights, train_acc=train_acc, val_acc=val_acc, test_acc=test_acc)
     return model, run.history
 
 
 def precisions(opt):
     """The types of the numbers that train and that evaluate: float32 where no printed digit changes.
 
-    The perceptron's survive it on pixels (see there), and near ties are settled exactly wherever
-    a linear model is evaluated on pixels. Logistic regression trained in float32 gets one example
-    in a million otherwise, now and then a fourth decimal. The MLP's digits depend on the order of
-    summation in any precision.
+    The perceptron's survive it on pixels (see there); near ties are settled exactly wherever a
+    linear model is evaluated on pixels. Logistic regression trained in float32 would
+    now and then get another fourth decimal. The MLP's digits depend on the order of summation.
     """
     if opt.standardize:
         return "float64", "float64"
