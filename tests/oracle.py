@@ -6,17 +6,8 @@ W2 and b2.
 """
 
 import copy
-import sys
-from pathlib import Path
 
 import numpy as np
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import plain_q1
-import plain_q2
-
-__all__ = ["plain_q1", "plain_q2"]
 
 
 def features(images, bias=False):

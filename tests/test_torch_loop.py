@@ -1,10 +1,11 @@
 """Question 2's models and numbers against torch's own layers in the plain program's DataLoader loop."""
 
 import numpy as np
+import plain_q2
 import pytest
 import torch
 from conftest import tiny_arrays
-from oracle import features, plain_q2
+from oracle import features
 from torch import nn
 
 from fast import layers

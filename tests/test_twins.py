@@ -8,10 +8,11 @@ import math
 
 import numpy as np
 import oracle
+import plain_q1
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from oracle import features, parameters, plain_q1
+from oracle import features, parameters
 
 from fast import ties
 from fast.blocks import rank_one_blocks

@@ -8,6 +8,8 @@ import tracemalloc
 import zipfile
 
 import numpy as np
+import plain_q1
+import plain_q2
 import pytest
 import torch
 from conftest import ROOT, tiny_arrays
@@ -16,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot
 from matplotlib.text import Text
-from oracle import features, plain_q1, plain_q2
+from oracle import features
 
 import utils
 from lab.figures import save_figure
