@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import runs
 import textbook
 from conftest import ROOT, record_of, run_script, snapshot, started, tiny_arrays
 from files import BAD
 from matplotlib.text import Text
 
+import runs
 import utils
 
 F = r"\d\.\d{4}"  # a fraction or a small loss

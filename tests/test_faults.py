@@ -21,10 +21,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import runs
 import torch
 from conftest import ROOT, record_of, run_script, snapshot, started, tiny_arrays
 from faulty import owner_of, plant
+
+import runs
 
 KILLS = int(os.environ.get("HOMEWORK_KILLS", "1"))
 FAULTY = "tests/faulty.py"

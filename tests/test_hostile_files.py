@@ -18,12 +18,12 @@ import zipfile
 
 import numpy as np
 import pytest
-import runs
 from conftest import record_of, run_script, tiny_arrays
 from files import Trap, header, npy, says
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import runs
 import utils
 from data import prepare
 from utils import InputError

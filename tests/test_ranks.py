@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import ranks
 import torch
 from conftest import ROOT, record_of, tiny_arrays
+
+import ranks
 
 MLP = ["mlp", "-dropout", 0, "-hidden_size", 10, "-batch_size", 20, "-learning_rate", 0.1]
 

@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
-import runs
 from conftest import record_of
 
+import runs
 from utils import InputError
 
 

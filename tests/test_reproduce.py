@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import runs
 from conftest import ROOT, run_script, snapshot, tiny_arrays
 
 import editions
 import report
 import reproduce
+import runs
 import utils
 from utils import InputError
 

@@ -5,10 +5,10 @@ import re
 import signal
 
 import pytest
-import runs
-import sweeps
 from conftest import record_of, run_script, snapshot, started
 
+import runs
+import sweeps
 import utils
 
 SWEEPS = [
