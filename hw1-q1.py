@@ -70,7 +70,7 @@ class Model:
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
-        return float(np.mean(self.predict(X) == gold_classes(X, y)))
+        return float(np.mean(self.predict(X) == np.reshape(y, len(X))))
 
 
 class LinearModel(Model):
@@ -94,10 +94,7 @@ class Perceptron(LinearModel):
     """
 
     BLOCK = 32  # examples between two estimates of the rounding
-
-    def __init__(self, n_classes, n_features, dtype=np.float64):
-        super().__init__(n_classes, n_features, dtype)
-        self.rounding = None  # of the scores, at most; None where they are in float64
+    rounding = None  # of the scores, at most; None where they are in float64
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
         """If y_i is not predicted, add x_i (n_features,) to its row and take it from the predicted one's.
@@ -111,7 +108,7 @@ class Perceptron(LinearModel):
 
     def train_epoch(self, X, y, learning_rate=1.0, l2_penalty=0.0, batch_size=1):
         """One pass over the rows of X in order: one update per example, or a mean one per batch."""
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             onehot = np.eye(len(self.W))
             for X_batch, y_batch in blocks(X, y, batch_size):
@@ -150,7 +147,7 @@ class LogisticRegression(LinearModel):
 
     def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, l1_penalty=0.0):
         """One pass over the rows of X in order: one step per example, or per batch on its mean loss."""
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
                 error = self.gradient(X_batch @ self.W.T, y_batch)
@@ -219,7 +216,7 @@ class MLP(Model):
         Returns the mean over examples of the loss just before the update that they took part in.
         W1 and b1 take the steps of a block at once, as in `LogisticRegression.take_steps`.
         """
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
@@ -251,11 +248,6 @@ class MLP(Model):
             self.W1 -= learning_rate * (error_z.T @ X_batch / m)
             self.b1 -= learning_rate * error_z.mean(axis=0)
         return total / len(y)
-
-
-def gold_classes(X, y):
-    """The classes of the rows of X as an array (n,), from (n,) or (n, 1); ValueError from others."""
-    return np.reshape(y, len(X))
 
 
 # --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What several tests need: the scripts as modules, small data files, and running a script."""
 
 import contextlib
+import importlib
 import json
 import subprocess
 import sys
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 
 import utils
+from lab import comparison, process, run, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # The same examples on every run: a test that fails, fails again.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)
+# pytest --hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("repeatable")
 
 
@@ -75,12 +79,12 @@ def tiny_npz(tmp_path):
 
 @pytest.fixture(scope="session")
 def q1():
-    return utils.load_script("hw1-q1.py")
+    return importlib.import_module("hw1-q1")
 
 
 @pytest.fixture(scope="session")
 def q2():
-    return utils.load_script("hw1-q2.py")
+    return importlib.import_module("hw1-q2")
 
 
 class Outcome(NamedTuple):
@@ -99,17 +103,17 @@ class Outcome(NamedTuple):
 def run_main(monkeypatch, capsys):
     """Run a loaded script's main() in this process: run_main(q1, "mlp", "-epochs", 2)."""
 
-    def run(module, *arguments):
+    def run_it(module, *arguments):
         monkeypatch.setattr(sys, "argv", [Path(module.__file__).name, *map(str, arguments)])
         capsys.readouterr()
         try:
-            utils.run_script(module.main)
+            process.run_script(module.main)
             status = 0
         except SystemExit as stop:
             status = stop.code or 0
         return Outcome(status, *capsys.readouterr())
 
-    return run
+    return run_it
 
 
 @pytest.fixture
@@ -117,7 +121,9 @@ def blank_figures(monkeypatch):
     """Have figures written as empty files, for the many runs whose figures are not looked at."""
     for name in ("plot_curves", "plot_weights"):
         monkeypatch.setattr(utils, name, lambda *arguments, **options: None)
-    monkeypatch.setattr(utils, "save_figure", lambda figure, path: path.touch())
+    for module in (run, sweep, comparison):
+        if hasattr(module, "save_figure"):
+            monkeypatch.setattr(module, "save_figure", lambda figure, path: path.touch())
 
 
 def record_of(folder):
