@@ -378,4 +378,3 @@ def started(name, *arguments, **options):
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()
-from lab import process

@@ -429,7 +429,9 @@ def test_a_linear_models_accuracies_start_at_the_share_of_class_0(q1, run_main, 
 @pytest.mark.parametrize(
     ("script", "model", "option", "value"),
     [
-        pytest.param(*"q1 logistic_regression -l2_penalty 1e300".split(), marks=pytest.mark.draws),
+        pytest.param(
+            *["q1", "logistic_regression", "-l2_penalty", "1e300"], marks=pytest.mark.draws
+        ),
         ("q1", "logistic_regression", "-learning_rate", 1e300),
         ("q1", "mlp", "-learning_rate", 1e300),
         ("q2", "logistic_regression", "-learning_rate", 1e38),
