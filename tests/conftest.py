@@ -38,7 +38,9 @@ LIMIT, LONG_LIMIT = 120, 900  # seconds that a test may take; one that waits for
 FSYNC = os.fsync
 
 # The same examples on every run: a test that fails, fails again.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)
+# pytest --hypothesis-profile=thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("repeatable")
 
 # Under nohup, or with & from a script, these are ignored, and every child would ignore them too. A

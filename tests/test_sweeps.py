@@ -25,7 +25,7 @@ SWEEPS = [
         "perceptron",
         {"-epochs": [2, 4], "-seed": [7]},
         marks=pytest.mark.draws,
-    ),  # fmt: skip
+    ),
     ("q1", "logistic_regression", {"-learning_rate": [0.001, 0.1], "-l2_penalty": [0.0, 0.01]}),
     ("q1", "mlp", {"-hidden_size": [3, 5]}),
     ("q2", "logistic_regression", {"-batch_size": [7, 60], "-optimizer": ["sgd", "adam"]}),
