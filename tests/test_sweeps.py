@@ -287,7 +287,7 @@ def test_a_run_that_fails_ends_neither_the_sweep_nor_its_table(
     locks = contextlib.nullcontext()
     if failure == "a locked folder":
         assert run_main(q1, *arguments, "-plots_dir", tmp_path).status == 0
-        (path,) = tmp_path.glob(".*hidden-4-e*.lock")
+        (path,) = tmp_path.glob(".*hidden-4-data*.lock")
         for done in tmp_path.glob("[!.]*"):
             done.unlink()
         locks = filelock.FileLock(path)

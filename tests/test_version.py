@@ -83,7 +83,11 @@ def test_the_files_that_count(house):
     after = versions()
     assert after[0] != before[0] and after[1] != before[1]
     (house / "lab/ranks.py").write_text("x = 2\n")
-    assert versions()[0] == after[0] and versions()[1] != after[1]
+    assert versions() == after  # but for a run on several ranks
+    of_ranks = version.code_version("hw1-q2.py", "lab/ranks.py")
+    (house / "lab/ranks.py").write_text("x = 3\n")
+    version.code_version.cache_clear()
+    assert version.code_version("hw1-q2.py", "lab/ranks.py") not in (of_ranks, *after)
 
 
 def test_the_files_that_count_are_there():
