@@ -763,13 +763,18 @@ def test_a_run_from_another_folder(tmp_path, tiny_npz, script, arguments):
     Nothing needs a writable home or a screen.
     """
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": sysconfig.get_path("purelib")}
-    environment |= {"MPLCONFIGDIR": matplotlib.get_cachedir(), "OMP_NUM_THREADS": "1"}
+    environment |= {
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
+        "OMP_NUM_THREADS": "1",
+        "LOCAL_RANK": "0",
+    }
     process = run_script(
         script, *arguments, "-epochs", 2, "-data_path", "tiny.npz", "-plots_dir", "my plots",
         cwd=tmp_path, env=environment,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
+    assert record_of(tmp_path / "my plots")["ranks"] == 1  # whatever a cluster has set
     name = script.removeprefix("hw1-").removesuffix(".py")
     check_output(process.stdout, name, arguments[0], 2)
     check_record(record_of(tmp_path / "my plots"), process.stdout, name, arguments[0], 2)

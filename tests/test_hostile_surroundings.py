@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, record_of, run_forked, run_script
 
 
-@pytest.mark.parametrize("name", ["a$x^$b", "pay$\\frac$", "{}", "%s"])
+@pytest.mark.parametrize("name", ["pay$\\frac$", "{}%s"])
 def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, tmp_path, tiny_npz, name):
     """Not read as a formula or a pattern: the figures are drawn and the run ends."""
     path = tiny_npz.rename(tmp_path / f"{name}.npz")
@@ -22,7 +22,7 @@ def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, tmp_path, tiny_npz, n
 
 
 @pytest.mark.parametrize("script", ["q1", "q2"])
-def test_a_closed_standard_output(request, tmp_path, tiny_npz, script):
+def test_a_closed_standard_output(request, blank_figures, tmp_path, tiny_npz, script):
     words = ["mlp", "-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "x"]
 
     def close():
@@ -34,18 +34,19 @@ def test_a_closed_standard_output(request, tmp_path, tiny_npz, script):
     assert record_of(tmp_path / "x")["status"] == "finished"
 
 
-def test_a_closed_standard_error(tmp_path, tiny_npz):
-    command = [sys.executable, str(ROOT / "hw1-q1.py"), "perceptron", "-epochs", "1", "-data_path"]
-    for data, status in ((tiny_npz, 0), (tmp_path / "missing.npz", 2)):
-        done = subprocess.run(
-            ["sh", "-c", '"$@" 2>&-', "sh", *command, str(data), "-plots_dir", str(tmp_path / "p")],
-            check=False,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == status
-        assert "missing" not in done.stdout
+def test_a_closed_standard_error(q1, blank_figures, tmp_path, tiny_npz):
+    command = [sys.executable, str(ROOT / "hw1-q1.py"), "perceptron", "-data_path", "missing.npz"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", *command], stdout=subprocess.PIPE, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+
+    def close():
+        os.close(2)
+        sys.stderr = None
+
+    words = ["perceptron", "-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "x"]
+    assert run_forked(q1, *words, prepare=close).status == 0
 
 
 def test_a_package_that_is_missing_is_found_out_before_the_work(tmp_path):

@@ -109,9 +109,9 @@ def test_the_table_is_of_the_records(q1, run_main, tmp_path, tiny_npz):
     records = [read_record(next(tmp_path.glob(f"*-lr-{rate}-data*record.json"))) for rate in rates]
     assert [row["learning_rate"] for row in rows] == [str(rate) for rate in rates]
     for row, record in zip(rows, records, strict=True):
-        assert row["val acc"] == f"{record['final']['val_acc']:.4f}"
-        assert row["test acc"] == f"{record['final']['test_acc']:.4f}"
-        assert row["highest val acc"] == f"{record['best']['val_acc']:.4f}"
+        assert row["val acc"] == f"{record.final['val_acc']:.4f}"
+        assert row["test acc"] == f"{record.final['test_acc']:.4f}"
+        assert row["highest val acc"] == f"{record.best['val_acc']:.4f}"
     accuracies = [record.final["val_acc"] for record in records]
     assert [row["by val acc"] for row in rows].index("best") == accuracies.index(max(accuracies))
     assert [row["by val acc"] for row in rows].count("best") == 1
@@ -286,9 +286,9 @@ def test_a_run_that_fails_ends_neither_the_sweep_nor_its_table(
     arguments = ["mlp", "-hidden_size", 3, 4, 5, "-epochs", 2, "-data_path", tiny_npz]
     locks = contextlib.nullcontext()
     if failure == "a locked folder":
-        assert run_main(q1, *arguments, "-plots_dir", tmp_path).status == 0
-        (path,) = tmp_path.glob(".*hidden-4-data*.lock")
-        for done in tmp_path.glob("[!.]*"):
+        assert run_main(q1, *arguments, "-plots_dir", tmp_path / "x").status == 0
+        (path,) = (tmp_path / "x").glob(".*hidden-4-data*.lock")
+        for done in (tmp_path / "x").glob("[!.]*"):
             done.unlink()
         locks = filelock.FileLock(path)
     elif failure == "too little memory":
@@ -310,14 +310,14 @@ def test_a_run_that_fails_ends_neither_the_sweep_nor_its_table(
         write_results = q1.Run._write_results
         monkeypatch.setattr(q1.Run, "_write_results", no_room)
     with locks:
-        outcome = run_main(q1, *arguments, "-plots_dir", tmp_path)
+        outcome = run_main(q1, *arguments, "-plots_dir", tmp_path / "x")
     assert outcome.status == 1
     assert "Traceback" not in outcome.err
     (named,) = (line for line in outcome.said if line.startswith("run 2 of 3 (hidden_size 4): "))
     reason = {"a locked": "another run", "too little": "no room for W1", "no room": "No space left"}
     assert next(words for start, words in reason.items() if failure.startswith(start)) in named
     assert "1 of 3 runs" in outcome.said[-1]
-    rows = list(csv.DictReader(next(tmp_path.glob("*sweep.csv")).read_text().splitlines()))
+    rows = list(csv.DictReader(next((tmp_path / "x").glob("*sweep.csv")).read_text().splitlines()))
     # What trained to its end is in the table, whatever else could not be written.
     trained = ["3", "4", "5"] if failure == "no room" else ["3", "5"]
     assert [row["hidden_size"] for row in rows] == trained
