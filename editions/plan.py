@@ -1,0 +1,290 @@
+"""What there is to run of an edition, and what of it is already there.
+
+`planned` makes the edition's commands into jobs, each started once. A run is there when its record is
+whole, of the same options, data and code, and contradicts neither its epochs nor its checkpoint.
+"""
+
+import argparse
+import hashlib
+import json
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import runs
+import utils
+from editions.commands import PROOFS, only_run, relative, script_module, with_epochs
+from editions.dataset import DataSet
+from lab.quantities import join_words, name_of
+from utils import SPLITS, InputError
+
+FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
+QUICK = 100  # -quick trains this fraction of the epochs
+# Seconds a training example and feature takes in an epoch on one core of 2024: of a linear model, and
+# for each hidden unit of the first layer; and an update in PyTorch. What was measured replaces them.
+LINEAR, UNIT, UPDATE = 3e-9, 6e-11, 1e-3
+START = {"hw1-q1.py": 2.0, "hw1-q2.py": 5.0, PROOFS: 7.0}  # seconds to start, draw and end
+MEMORY = {"hw1-q1.py": 0.15e9, "hw1-q2.py": 0.6e9, PROOFS: 0.15e9}  # bytes beside the images
+
+
+@dataclass
+class Job:
+    """A command of the edition that is started once.
+
+    uses : the (question, experiment) pairs of the edition that it is the run of.
+    command : the words of its command line as the report shows them.
+    words : those that it is started with, relative to the repository.
+    folder : where its files go.
+    code : the version of the code that it is run with.
+    """
+
+    uses: list
+    command: list
+    words: list
+    folder: Path
+    code: str
+    failure: str = field(default="", kw_only=True)  # what its process said when it failed
+    epochs = 1  # what its progress is counted in
+    output = None  # the file that keeps what it prints
+
+    @property
+    def script(self):
+        return self.command[0]
+
+    @property
+    def title(self):
+        question, experiment = self.uses[0]
+        return f"{question.number} {experiment.name}"
+
+    def command_line(self, threads):
+        """What a shell in the repository runs it with."""
+        line = shlex.join(["env", f"OMP_NUM_THREADS={threads}", "python", *self.words])
+        if self.output:
+            folder, output = (shlex.quote(relative(p)) for p in (self.output.parent, self.output))
+            line = f"mkdir -p {folder} && {line} > {output}"
+        return line
+
+
+@dataclass
+class Proof(Job):
+    """A run of hw1-q3.py: a folder of its own with what it printed and its figures."""
+
+    @property
+    def output(self):
+        return self.folder / f"{self.code}.txt"  # another version of the code prints another file
+
+    cost = pace = START[PROOFS]
+    memory = MEMORY[PROOFS]
+
+    def result(self):
+        """The lines that it printed; InputError where it did not run, or not to its end."""
+        if not self.output.is_file():
+            raise InputError("not run yet")
+        lines = self.output.read_text(encoding="utf-8", errors="replace").splitlines()
+        if not lines or not lines[-1].endswith(("claim holds", "claims FAILED")):
+            raise InputError("it was stopped")
+        return lines
+
+    def left(self):
+        try:
+            self.result()
+        except InputError as error:
+            return "start", "" if str(error) == "not run yet" else f"run again, {error}"
+        return "kept", ""
+
+    def figures(self):
+        return [(path.stem.removeprefix("Q3-"), path) for path in sorted(self.folder.glob("*.png"))]
+
+
+@dataclass
+class Run(Job):
+    """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
+
+    opt, name : as the script resolves them; see `sweeps.Sweep`.
+    figures_drawn : its `runs.Figure`s, all of which it draws in both formats.
+    """
+
+    opt: argparse.Namespace
+    name: str
+    drawn: list
+    dataset: DataSet
+
+    @property
+    def epochs(self):
+        return self.opt.epochs
+
+    @property
+    def cost(self):
+        """Seconds that it takes on one core, roughly."""
+        return START[self.script] + self.epochs * self.pace
+
+    @property
+    def pace(self):
+        """Seconds that an epoch takes, roughly."""
+        n, features = self.dataset.counts["train"], self.dataset.n_features
+        units = self.opt.hidden_size if self.opt.model == "mlp" else 0
+        updates = n / self.opt.batch_size if self.script == "hw1-q2.py" else 0
+        return n * features * (LINEAR + UNIT * units) + updates * UPDATE
+
+    @property
+    def memory(self):
+        """Bytes that it takes, roughly; images in a folder stay on disk."""
+        images = sum(self.dataset.counts.values()) * self.dataset.n_features
+        return MEMORY[self.script] + (0 if self.dataset.data.path.is_dir() else 1.2 * images)
+
+    def path(self, quantity, ending):
+        return runs.file_path(self.folder, self.name, self.dataset.data, quantity, ending)
+
+    def figures(self):
+        """(caption, path) of each PNG that it drew."""
+        captions = {
+            figure.quantity: join_words([name_of(key) for key in figure.curves.values()])
+            for figure in self.drawn
+        }
+        if self.script == "hw1-q1.py" and self.opt.model != "mlp":
+            captions["weights"] = "weights, one image for each class"
+        return [(text, self.path(quantity, "png")) for quantity, text in captions.items()]
+
+    def result(self):
+        """Its record, whole, of this code and free of contradictions, all its figures beside it.
+
+        InputError with what keeps the record from being used.
+        """
+        path = self.path("record", "json")
+        if not path.exists():
+            raise InputError("it was stopped" if self.checkpoints() else "not run yet")
+        try:
+            record = runs.read_record(path)
+        except InputError:
+            raise InputError("its record is damaged") from None
+        if record.get("code") != self.code:
+            raise InputError("the code changed")
+        if record["data"]["sha256"] != self.dataset.data.sha256:
+            raise InputError("the data changed")
+        if {k: v for k, v in record["options"].items() if k != "data_path"} != self.options():
+            raise InputError("the options changed")
+        if record["status"] != "finished" or len(record["epochs"]) != self.opt.epochs:
+            raise InputError("it was stopped")
+        if not {f"{split}_acc" for split in SPLITS} <= record["final"].keys():
+            raise InputError("its record is damaged")
+        numbers = [record[name] for name in ("initial", "final", "best", "seconds")]
+        numbers += [{"val_acc": row["val_acc"]} for row in record["epochs"]]
+        if any(None in row.values() for row in numbers):  # a loss can be nan, none of these can
+            raise InputError("its record is damaged")
+        wrong = contradiction(record) or self.checkpoint_contradiction(record)
+        if wrong:
+            raise InputError(f"its record is not believed: {wrong}")
+        pictures = [png for _, png in self.figures()]
+        if not all(png.with_suffix(f".{kind}").is_file() for png in pictures for kind in FORMATS):
+            raise InputError("its figures are missing")
+        return record
+
+    def checkpoint_contradiction(self, record):
+        """How its last checkpoint contradicts its record, in words; "" if it does not."""
+        path = self.path("checkpoint", "npz")
+        try:
+            meta = runs.read_checkpoint(path, "meta")
+            history = runs.read_checkpoint(path, "state").get("history")
+        except InputError:  # none, or a damaged one, which says nothing
+            return ""
+        names = meta["identity"].get("quantities")
+        ours = meta["code"] == self.code and meta["epochs"] == self.opt.epochs
+        if not ours or not isinstance(names, list):
+            return ""
+        rows = [[row.get(name) for name in names] for row in record["epochs"]]
+        expected = np.array(rows, float)
+        expected[~np.isfinite(expected)] = np.nan  # what a record has as None
+        if history is None or history.shape != expected.shape:
+            return "its checkpoint has other epochs"
+        history = np.where(np.isfinite(history), history, np.nan)
+        for i, name in enumerate(names):
+            if not np.array_equal(history[:, i], expected[:, i], equal_nan=True):
+                return f"its checkpoint has another {name_of(name)}"
+        return ""
+
+    def left(self):
+        """What is left to do, "kept" (nothing), "resume" or "start", and why in words, or ""."""
+        try:
+            self.result()
+            return "kept", ""
+        except InputError as error:
+            why = str(error)
+        if why == "not run yet":
+            return "start", ""
+        options = {k: v for k, v in self.options().items() if k != "epochs"}
+        damaged = ""
+        for path in self.checkpoints():
+            try:
+                checkpoint = runs.read_checkpoint(path, "meta")
+            except InputError:
+                damaged = ", and its checkpoint is damaged"
+                continue
+            identity = checkpoint["identity"]
+            if checkpoint["code"] != self.code:
+                why = "the code changed"
+            elif (
+                identity.get("data") == self.dataset.data.sha256
+                and options.items() <= identity.items()
+            ):
+                done = f"after epoch {checkpoint['epochs']} of {self.opt.epochs}"
+                return "resume", f"{why}; goes on {done}"
+        return "start", f"run again, {why}{damaged}"
+
+    def checkpoints(self):
+        """The checkpoints that it has: the last one, and the one before."""
+        paths = [self.path(name, "npz") for name in ("checkpoint", "checkpoint-before")]
+        return [path for path in paths if path.exists()]
+
+    def options(self):
+        """Its options as a record has them."""
+        return json.loads(json.dumps(runs.recorded_options(self.opt), default=str))
+
+
+def contradiction(record):
+    """How the numbers of a record contradict its own epochs, in words; "" if they do not."""
+    epochs, best = record["epochs"], record["best"]
+    for key, value in record["final"].items():
+        if key in epochs[-1] and value != epochs[-1][key]:
+            return f"its final {name_of(key)} is not that of its last epoch"
+    accuracies = [row["val_acc"] for row in epochs]
+    if best["val_acc"] != max(accuracies) or accuracies.index(max(accuracies)) != best["epoch"] - 1:
+        return "its best epoch is not the one with the highest validation accuracy"
+    for row in [record["final"], *epochs]:
+        if not all(0 <= value <= 1 for key, value in row.items() if key.endswith("_acc")):
+            return "an accuracy is no fraction"
+    return ""
+
+
+def planned(edition, resolved, folder, dataset, opt):
+    """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's."""
+    codes, by_name = {}, {}
+    where = ["-plots_dir", relative(folder), "-plot_format", *FORMATS]
+    if opt.data_path is not None or not edition.standin:
+        where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
+    for question in edition.questions:
+        for experiment in question.experiments:
+            script, *words = experiment.command
+            run, name = resolved[experiment.where]
+            if script not in codes:
+                codes[script] = runs.code_version(script)
+            if opt.quick and run:
+                words = with_epochs(words, max(1, run.epochs // QUICK))
+                run, name = only_run(experiment, words)
+            name = name or shlex.join(experiment.command)
+            if name in by_name:
+                by_name[name].uses.append((question, experiment))
+                continue
+            uses, command = [(question, experiment)], [script, *words]
+            if script == PROOFS:
+                digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+                own = folder / f"Q3-{words[0]}-{digest}"
+                ending = ["-plots_dir", relative(own), "-plot_format", *FORMATS]
+                by_name[name] = Proof(uses, command, [*command, *ending], own, codes[script])
+                continue
+            figures = script_module(script).FIGURES
+            figures = figures[run.model] if isinstance(figures, dict) else figures
+            job = uses, command, [*command, *where], folder, codes[script]
+            by_name[name] = Run(*job, run, name, figures, dataset)
+    return list(by_name.values())
