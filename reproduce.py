@@ -11,17 +11,16 @@ kept for as long as its options, its data and the code are the same; one that wa
 its checkpoint. When nothing is left to run, or what is left has failed, the report is written.
 """
 
-import sys
 from pathlib import Path
 
-import runs
-import utils
 from editions import commands, dataset, plan, pool, report, tables
+from lab.options import PLOTS, Parser, count
+from lab.process import Incomplete, Stopped, run_script
 from utils import notice
 
 
 def parse_arguments(arguments):
-    parser = utils.Parser(
+    parser = Parser(
         prog="reproduce.py",
         description="Run every experiment of an edition of the homework, and write the report.",
     )
@@ -38,19 +37,19 @@ def parse_arguments(arguments):
     parser.add_argument(
         "-plots_dir",
         type=Path,
-        default=runs.PLOTS,
+        default=PLOTS,
         metavar="DIR",
         help="where the edition's folder goes (default: plots, beside this script)",
     )
     parser.add_argument(
         "-jobs",
-        type=runs.count,
+        type=count,
         metavar="N",
         help="runs at a time, fewer where memory is short (default: a run for each core)",
     )
     parser.add_argument(
         "-threads",
-        type=runs.count,
+        type=count,
         metavar="N",
         help="threads of each run (default: what OMP_NUM_THREADS says, else 1)",
     )
@@ -71,7 +70,7 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments):
     opt = parse_arguments(arguments)
     edition = tables.load(opt.edition)
     chosen = tables.choose(edition, opt.only)
@@ -90,12 +89,13 @@ def main(arguments=None):
         pool.run_all(left, opt.jobs or max(1, pool.cores() // threads), threads)
     try:
         path = report.write(edition, jobs, folder, data, opt.quick)
-    except utils.Stopped as stopped:
+    except Stopped as stopped:
         notice("stopped; the finished runs are kept, and the same command writes the report")
-        sys.exit(128 + stopped.signum)
+        raise Stopped(stopped.signum, told=True) from None
     print(path)
-    if any(job.failure for job in left):
-        sys.exit(1)
+    failed = sum(bool(job.failure) for job in left)
+    if failed:
+        raise Incomplete(f"{failed} of {len(left)} runs failed, see above and in the report")
 
 
 def left_to_run(jobs, chosen):
@@ -119,4 +119,4 @@ def left_to_run(jobs, chosen):
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

@@ -1,26 +1,16 @@
-"""What the homework's scripts share: loading the images, seeding, plotting.
+"""What a homework script needs around its models: loading the images, seeding, drawing the curves.
 
-A student's own skeleton runs unchanged beside this file: `configure_seed`, `load_dataset` and
-`ClassificationDataset` are the course's. The scripts of this repository read the same files
-through `read_data` and `Pixels`, which keep the images as bytes, in memory or, from a folder of
-.npy files, on disk, and turn them into floats a block at a time. Neither torch nor matplotlib is
-imported before something needs it.
+`configure_seed`, `load_dataset`, `load_oct_data` and `ClassificationDataset` are those of the course's
+skeletons, so a student's own script runs beside this file, which needs no other file of the project:
+NumPy to load, torch for `ClassificationDataset`, matplotlib to draw, each imported when it is needed.
 """
 
-import argparse
 import contextlib
-import errno
-import hashlib
-import importlib.util
 import math
-import mmap
 import os
 import random
-import signal
 import sys
-import tempfile
 import textwrap
-import threading
 import zipfile
 from pathlib import Path
 
@@ -29,15 +19,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent
 SPLITS = ("train", "val", "test")
 KEYS = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
+# The 2023-24 edition tests on so many images of each of OCTMNIST's four classes, the first ones.
+OCT_TEST_IMAGES = (182, 55, 42, 250)
 
 # A file may not claim to hold much more than its size on disk: photographs shrink two- to
 # fivefold in a zip, a zip bomb a thousandfold.
 MAX_EXPANSION = 64
 EXPANSION_ALLOWANCE = 64 * 2**20  # bytes; lets small, very regular test images pass
-
-
-# Error numbers of a disk that takes no more. They come from writing alone.
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class InputError(Exception):
@@ -47,115 +35,10 @@ class InputError(Exception):
     """
 
 
-class NotWritten(OSError):
-    """`filename` cannot be written, `strerror` says why: one line, and exit status 1."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line on standard error, with exit status 2."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message} ('{self.prog} -h' lists the options)\n")
-
-
-def whole_number(least, most):
-    """An argparse type: a whole number from `least` to `most`."""
-
-    def parse(text):
-        digits = text.isascii() and text.isdigit() and len(text) < 100  # int() refuses thousands
-        if not digits or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number from {least:,} to {most:,}, not {text[:40]}"
-            )
-        return int(text)
-
-    return parse
-
-
 def notice(message):
     """Print `message` on standard error: standard output is for the results alone."""
     with contextlib.suppress(OSError):  # a log on a full disk, a terminal that was closed
         print(message, file=sys.stderr, flush=True)
-
-
-class Stopped(KeyboardInterrupt):
-    """The program was asked to stop: by Ctrl-C, SIGTERM or the closing of its terminal."""
-
-    def __init__(self, signum):
-        super().__init__(signum)
-        self.signum = signum
-
-
-@contextlib.contextmanager
-def stoppable():
-    """Have the signals that ask for a stop raise `Stopped`; a second one ends the program at once.
-
-    A signal that is ignored, as nohup asks, stays ignored.
-    """
-
-    def stop(signum, frame):
-        for number in before:
-            signal.signal(number, signal.SIG_DFL)
-        raise Stopped(signum)
-
-    before = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.getsignal(number)
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if signal.getsignal(number) is stop:  # else stopping is under way: not held up again
-                signal.signal(number, handler)
-
-
-def drop_output():
-    """Turn standard output to nowhere, so that what it could not take is not tried again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def run_script(main):
-    """Run a script's main(): bad input is one line and exit status 2, a file that cannot be written
-    one line and 1; a stop is one line and 130 for Ctrl-C, 143 for SIGTERM, 129 for a terminal that
-    was closed.
-    """
-    # Closed by whoever started us. print() for standard error would turn to standard output.
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    try:
-        with stoppable():
-            main()
-    except BrokenPipeError:  # the reader of standard output, `head` say, has left
-        drop_output()
-        sys.exit(1)
-    except (InputError, OSError) as error:
-        message, status = " ".join(str(error).split()), 2
-        if isinstance(error, NotWritten) or getattr(error, "errno", None) in NO_ROOM:
-            what = error.filename or "standard output"
-            message, status = f"{what}: cannot be written ({error.strerror})", 1
-            if not error.filename:
-                drop_output()
-        notice(f"{Path(sys.argv[0]).name}: {message}")
-        sys.exit(status)
-    except MemoryError as error:
-        notice(f"{Path(sys.argv[0]).name}: not enough memory ({error}); ask for smaller sizes")
-        sys.exit(2)
-    except Stopped as stopped:
-        notice("stopped; there was nothing to keep")
-        sys.exit(128 + stopped.signum)
-
-
-def load_script(name):
-    """A script as a module; `name` is its file's from here, often with a dash, which import refuses."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem.replace("-", "_"), ROOT / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def configure_seed(seed):
@@ -173,11 +56,6 @@ def configure_seed(seed):
 
 # --------------------------------------------------------------------------------------------
 # Loading
-
-
-def read_data(path):
-    """The data set at `path`: an npz file (see `read_npz`) or a folder (see `open_folder`)."""
-    return open_folder(path) if os.path.isdir(path) else read_npz(path)
 
 
 def read_npz(path):
@@ -200,13 +78,13 @@ def read_npz(path):
         loaded, and no more memory is taken than the file's size on disk can account for.
     """
     path = Path(path)
-    with _opened_npz(path) as archive:
+    with opened_npz(path) as archive:
         arrays = {key: read_member(archive, key) for key in KEYS}
-    return _checked(arrays, path)
+    return checked(arrays, path)
 
 
 @contextlib.contextmanager
-def _opened_npz(path):
+def opened_npz(path):
     """Open an npz of the six arrays; whatever is wrong with it becomes an InputError."""
     if os.path.isdir(path):
         raise InputError(f"{path}: is a folder, not an .npz file")
@@ -217,7 +95,7 @@ def _opened_npz(path):
     if not os.path.isfile(path):
         raise InputError(f"{path}: is not a regular file; give an .npz file")
     with (
-        _damage_as_input_error(path, "damaged or not an npz file"),
+        damage_as_input_error(path, "damaged or not an npz file"),
         zipfile.ZipFile(path) as archive,
     ):
         for key in KEYS:
@@ -230,7 +108,7 @@ def _opened_npz(path):
 
 
 @contextlib.contextmanager
-def _damage_as_input_error(path, what):
+def damage_as_input_error(path, what):
     """Turn what reading a damaged file raises into an InputError, which starts "path: what".
 
     zipfile, its decompressors and the parsers of headers raise whatever comes up, MemoryError for
@@ -246,7 +124,7 @@ def _damage_as_input_error(path, what):
 
 
 @contextlib.contextmanager
-def _opened_member(archive, key):
+def opened_member(archive, key):
     """Open the array `key` of an npz; yields a stream of its .npy bytes and how many there are.
 
     ValueError where it claims more bytes than the archive's file can hold; KeyError without it.
@@ -261,7 +139,7 @@ def _opened_member(archive, key):
         yield stream, member.file_size
 
 
-def _read_header(stream, size, key):
+def read_header(stream, size, key):
     """(shape, fortran_order, dtype) of an .npy stream of `size` bytes.
 
     ValueError where the header does not match that size, and for pickled objects.
@@ -288,8 +166,8 @@ def read_member(archive, key):
     Raises ValueError where the header claims what the file cannot hold or does not match the data,
     and for pickled objects, which are never loaded; on damage whatever zipfile and NumPy raise.
     """
-    with _opened_member(archive, key) as (stream, size):
-        shape, fortran_order, dtype = _read_header(stream, size, key)
+    with opened_member(archive, key) as (stream, size):
+        shape, fortran_order, dtype = read_header(stream, size, key)
         array = np.empty(math.prod(shape), dtype)
         rest = memoryview(array).cast("B") if array.nbytes else b""
         while rest:
@@ -302,127 +180,7 @@ def read_member(archive, key):
     return array.reshape(shape, order="F" if fortran_order else "C")
 
 
-def npz_pieces(path, size=2**20):
-    """Yield (key, piece) of an npz, key by key: the bytes of the six .npy files, as they are.
-
-    Raises InputError where the archive is damaged or lacks an array; what the arrays hold is left
-    to `open_folder`, which can read the files made of the pieces.
-    """
-    path = Path(path)
-    with _opened_npz(path) as archive:
-        for key in KEYS:
-            with _opened_member(archive, key) as (stream, _):
-                while piece := stream.read(size):
-                    yield key, piece
-
-
-def open_folder(folder, called=None):
-    """Open a data set larger than memory: the arrays of `read_npz` as .npy files in a folder.
-
-    Parameters
-    ----------
-    folder : holds train_images.npy, train_labels.npy and so on, as `read_npz` describes the arrays;
-        images in C order. `python data/prepare.py unpack FILE.npz FOLDER` makes one.
-    called : what messages call it, if not `folder`.
-
-    Returns
-    -------
-    dict as of `read_npz`, but with the images as `StoredImages`, which stay in their files; labels
-    are read.
-
-    Raises
-    ------
-    InputError where a file is missing, damaged, or not of this format.
-    """
-    folder, called = Path(folder), called or folder
-    arrays = {}
-    for key in KEYS:
-        path = folder / f"{key}.npy"
-        if not os.path.lexists(path):
-            raise InputError(
-                f"{called}: lacks {path.name}; a data folder has images and labels for train, val "
-                "and test, as 'python data/prepare.py unpack' makes them from an .npz file"
-            )
-        if not os.path.isfile(path):
-            raise InputError(f"{called}: {path.name} is not a regular file")
-        stream = open(path, "rb", buffering=0)  # noqa: SIM115, stays open for the images
-        with _damage_as_input_error(called, f"{path.name} is damaged or not an npy file"):
-            size = os.fstat(stream.fileno()).st_size
-            shape, fortran_order, dtype = _read_header(stream, size, key)
-            if key.endswith("labels"):
-                mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
-                order = "F" if fortran_order else "C"
-                arrays[key] = np.ndarray(shape, dtype, mapped, stream.tell(), order=order)
-                stream.close()
-            elif dtype == np.uint8 and not fortran_order:
-                arrays[key] = StoredImages(stream, stream.tell(), shape)
-            else:
-                raise InputError(
-                    f"{called}: {path.name} is {dtype} in {'CF'[fortran_order]} order; images that "
-                    "stay in their file are uint8 in C order"
-                )
-    return _checked(arrays, called)
-
-
-class StoredImages:
-    """The images of an .npy file, which stay there: what is asked for is read, and not kept.
-
-    `images[rows]`, `rows` a slice of step 1 or an array of integers, is a new uint8 ndarray.
-    `shape`, `ndim`, `dtype` and `len` are those of an ndarray, so that code which takes rows of
-    images takes either.
-
-    Rows are read by their position. A memory map would do as well, but all that it touches counts
-    as this process's memory until it is given back, and for each row of a shuffled block today's
-    Linux maps up to 2 MB around it.
-
-    stream : the file, open for reading bytes without a buffer.
-    offset : where in it the first image starts.
-    shape : (n, height, width) or (n, height, width, channels); (n, features) of a `flat` view.
-    reading : the lock of those who share the stream, of whom one reads at a time; None for a new one.
-    """
-
-    dtype = np.dtype(np.uint8)
-
-    def __init__(self, stream, offset, shape, reading=None):
-        self.stream, self.offset, self.shape = stream, offset, shape
-        self.ndim = len(shape)
-        self.reading = reading or threading.Lock()
-
-    def __len__(self):
-        return self.shape[0]
-
-    def __getitem__(self, rows):
-        if isinstance(rows, slice):
-            start, stop, _ = rows.indices(len(self))
-            block = np.empty((max(stop - start, 0), *self.shape[1:]), np.uint8)
-            self._read_into(block, start)
-        else:
-            block = np.empty((len(rows), *self.shape[1:]), np.uint8)
-            for image, row in zip(block, rows.tolist(), strict=True):
-                self._read_into(image, row)
-        return block
-
-    def _read_into(self, array, row):
-        """Fill the array with what the file holds from this row on."""
-        rest = memoryview(array).cast("B") if array.size else b""
-        with self.reading:
-            self.stream.seek(self.offset + row * math.prod(self.shape[1:]))
-            while rest:
-                n_bytes = self.stream.readinto(rest)
-                if not n_bytes:
-                    raise InputError(f"{self.stream.name}: has become shorter since it was opened")
-                rest = rest[n_bytes:]
-
-
-def flat(images):
-    """Images (n, height, width[, channels]) as the rows of a matrix, (n, features)."""
-    if isinstance(images, StoredImages):
-        shape = len(images), math.prod(images.shape[1:])
-        return StoredImages(images.stream, images.offset, shape, images.reading)
-    return images.reshape(len(images), -1)
-
-
-def _checked(arrays, path):
+def checked(arrays, path):
     """The six arrays as uint8 images and int64 labels; InputError if they are no data set."""
     checked = {}
     for split in SPLITS:
@@ -481,7 +239,7 @@ def load_dataset(data_path, bias=False):
 
     Parameters
     ----------
-    data_path : path of the npz file, or of a folder (see `read_data`).
+    data_path : path of the npz file, see `read_npz`.
     bias : append a column of ones to the features?
 
     Returns
@@ -491,13 +249,32 @@ def load_dataset(data_path, bias=False):
 
     Raises
     ------
-    InputError where `read_data` does.
+    InputError where `read_npz` does.
     """
-    arrays = read_data(data_path)
+    arrays = read_npz(data_path)
     data = {}
     for name, split in zip(("train", "dev", "test"), SPLITS, strict=True):
-        pixels = Pixels(arrays.pop(f"{split}_images"), bias=bias)
-        data[name] = (pixels[:], arrays.pop(f"{split}_labels"))
+        images = arrays.pop(f"{split}_images")
+        X = images.reshape(len(images), -1) / 256
+        if bias:
+            X = np.hstack([X, np.ones((len(X), 1))])
+        data[name] = (X, arrays.pop(f"{split}_labels"))
+    return data
+
+
+def load_oct_data(data_path=None, bias=False):
+    """`load_dataset` for the 2023-24 skeleton: OCTMNIST with that edition's 529 test images.
+
+    data_path : MedMNIST's file or the edition's; without it octmnist.npz here or in data/.
+    """
+    if data_path is None:
+        here = Path("octmnist.npz")
+        data_path = here if here.exists() else ROOT / "data" / "octmnist.npz"
+    data = load_dataset(data_path, bias)
+    X, y = data["test"]
+    kept = [np.flatnonzero(y == c)[:count] for c, count in enumerate(OCT_TEST_IMAGES)]
+    kept = np.sort(np.concatenate(kept))
+    data["test"] = (X[kept], y[kept])
     return data
 
 
@@ -527,144 +304,8 @@ class ClassificationDataset:
         return self.X[index], self.y[index]
 
 
-class Pixels:
-    """The images of a split as a matrix of floats that stays bytes until it is looked at.
-
-    `X[a:b]` is the float array of rows a to b, of shape (b - a, features): pixels / 256,
-    standardised if asked, with a column of ones at the end if `bias`. `len(X)` and `X.shape` are
-    those of the whole matrix, so code that walks over a matrix in slices takes either.
-
-    Parameters
-    ----------
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
-        `StoredImages`.
-    bias : append a column of ones?
-    dtype : of the floats. pixels / 256 are exact in float32 and float64 alike.
-    standardize : None, or the pair (mean, deviation) of `feature_statistics`.
-    order : None, or the rows' order, an integer array of shape (n,).
-    """
-
-    def __init__(self, images, bias=False, dtype=np.float64, standardize=None, order=None):
-        self.bytes = flat(images)
-        self.bias = bias
-        self.dtype = np.dtype(dtype)
-        self.standardize = standardize
-        self.order = order
-
-    @property
-    def shape(self):
-        n, features = self.bytes.shape
-        return n, features + self.bias
-
-    def __len__(self):
-        return len(self.bytes)
-
-    def __getitem__(self, rows):
-        if not isinstance(rows, slice):
-            raise TypeError("Pixels are read in slices: X[a:b]")
-        raw = self.bytes[rows if self.order is None else self.order[rows]]
-        block = np.empty((len(raw), self.shape[1]), self.dtype)
-        features = block[:, : raw.shape[1]]
-        np.multiply(raw, self.dtype.type(1 / 256), out=features)
-        if self.standardize is not None:
-            mean, deviation = self.standardize
-            features -= mean
-            features /= deviation
-        block[:, raw.shape[1] :] = 1
-        return block
-
-    def reordered(self, order):
-        """The same rows in another order: row i is row `order[i]` of the images."""
-        return Pixels(self.bytes, self.bias, self.dtype, self.standardize, order)
-
-
-def feature_statistics(images, block=1024):
-    """Mean and standard deviation of each feature (pixel / 256), each of shape (features,).
-
-    The sums are sums of integers and so exact. A constant feature has its deviation given as 1,
-    so that standardising makes it 0 in place of dividing by 0.
-    """
-    raw = flat(images)
-    n, features = raw.shape
-    total, squares = np.zeros(features, np.int64), np.zeros(features, np.int64)
-    for start in range(0, n, block):
-        rows = raw[start : start + block].astype(np.int64)
-        total += rows.sum(axis=0)
-        squares += np.square(rows).sum(axis=0)
-    mean = total / n
-    variance = (squares - total * mean) / n
-    constant = squares * n == total * total
-    deviation = np.sqrt(np.where(constant, 256.0**2, variance))
-    return mean / 256, deviation / 256
-
-
 # --------------------------------------------------------------------------------------------
-# Writing and plotting
-
-
-def make_plots_folder(path):
-    """Make the folder of `-plots_dir`, before the work; InputError if it cannot be written."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
-        raise InputError(
-            f"{path}: cannot be written ({reason}); choose another folder with -plots_dir"
-        ) from error
-
-
-@contextlib.contextmanager
-def writing(path, errors=None):
-    """NotWritten, naming `path`, in place of an OSError inside, if of these error numbers or of any."""
-    try:
-        yield
-    except OSError as error:
-        if errors is None or error.errno in errors:
-            raise NotWritten(error.errno, error.strerror, str(path)) from error
-        raise
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Open `path` for writing bytes so that it is replaced whole or not touched at all.
-
-    What is written goes to a temporary file in the same folder, which takes the name of `path`
-    once it is complete and on disk. Raises NotWritten where it cannot be written.
-    """
-    path = Path(path)
-    with writing(path):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
-    try:
-        # Other errors in what the caller does need not be of this file.
-        with writing(path, NO_ROOM), os.fdopen(descriptor, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        with writing(path):
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def temporary_prefix(path):
-    """How the names of the temporary files begin that `replacing` makes for `path`, and no other's.
-
-    A process that is killed may leave one behind.
-    """
-    name = Path(path).name
-    return f".{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
-
-
-def _umask():
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+# Drawing
 
 
 def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
@@ -743,13 +384,14 @@ def _spans_decades(curves):
     return positive.size > 0 and positive.max() > 30 * positive.min()
 
 
-def plot_weights(W, image_shape, title, show=False):
+def plot_weights(W, image_shape, title, class_names=None, show=False):
     """A figure of a linear model's weights, each class's row as an image: what it looks for.
 
     Parameters
     ----------
     W : ndarray of shape (n_classes, features), without the bias's column.
     image_shape : (height, width) or (height, width, channels), with `features` entries.
+    class_names : a name a class; without them "class 0" and so on.
     title, show : as for `plot_curves`.
 
     Returns
@@ -760,7 +402,7 @@ def plot_weights(W, image_shape, title, show=False):
     n_classes = len(W)
     columns = min(n_classes, 6)
     rows = math.ceil(n_classes / columns)
-    figure = new_figure((1.4 * columns, 1.65 * rows + 0.4), title, show)
+    figure = new_figure((6.4, (6.4 / columns + 0.25) * rows + 0.4), title, show)
     for label, weights in enumerate(W):
         axes = figure.add_subplot(rows, columns, label + 1)
         low, high = np.min(weights), np.max(weights)
@@ -768,7 +410,7 @@ def plot_weights(W, image_shape, title, show=False):
         if image.ndim == 3 and image.shape[2] != 3:
             image = image.mean(axis=2)
         axes.imshow(image, cmap="gray", interpolation="nearest")
-        axes.set_title(f"class {label}", fontsize="small")
+        axes.set_title(class_names[label] if class_names else f"class {label}", fontsize="small")
         axes.set_axis_off()
     return figure
 
@@ -796,13 +438,3 @@ def show_figures():
         notice("note: no window can be opened here; the figures are in their files")
     else:
         pyplot.show()
-
-
-def save_figure(figure, path):
-    """Write `figure` to `path`, whose ending names the format; the file is whole or not there."""
-    kind = Path(path).suffix[1:]
-    with replacing(path) as stream:
-        # A date in the file would make two runs of the same command differ.
-        figure.savefig(
-            stream, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None
-        )

@@ -1,1 +1,1 @@
-"""The data files, and the programs that make them: prepare.py and, for the stand-in, standin.py."""
+"""The data files, and prepare.py, which makes them."""

@@ -4,30 +4,29 @@ Every mistake is answered by a line that names question and experiment and says 
 """
 
 import contextlib
-import functools
+import importlib
 import io
 import os
 from pathlib import Path
 
-import runs
 import utils
+from lab.options import NOT_IDENTIFYING, one_dash
 from lab.quantities import join_words
 from utils import InputError
 
 PROOFS = "hw1-q3.py"
 
 
-@functools.cache
 def script_module(name):
     """One of the homework's scripts as a module."""
-    return utils.load_script(name)
+    return importlib.import_module(name.removesuffix(".py"))
 
 
 def resolve(edition):
-    """{where an experiment is: (opt, name)} of each, as its script reads the command.
+    """{where an experiment is: what `only_run` says of its command}.
 
     InputError, which names question and experiment, where a command is not that of one run, or a
-    question compares runs that differ in more than it says. (None, None) for hw1-q3.py.
+    question compares runs that differ in more than it says.
     """
     resolved = {}
     for question in edition.questions:
@@ -39,18 +38,18 @@ def resolve(edition):
 
 
 def only_run(experiment, words):
-    """(opt, name) of the one run that a script makes of a command line."""
+    """(opt, name of its files, table of options) of the one run that a script makes of some words.
+
+    (None, None, {}) for hw1-q3.py.
+    """
     place, script = f"{experiment.where}command: ", experiment.command[0]
     module = script_module(script)
     with contextlib.redirect_stderr(io.StringIO()) as said:
         try:
             sweep = module.parse_arguments(words)
         except SystemExit:
-            message = said.getvalue().partition(": ")[2].partition(" (")[0]
-            raise InputError(
-                f"{place}{script}: {message} ('python {script} -h' lists the options)"
-            ) from None
-    given = {word.partition("=")[0] for word in words if len(word) > 1}
+            raise InputError(f"{place}{said.getvalue().strip()}") from None
+    given = {one_dash(word).partition("=")[0] for word in words if len(word) > 1}
 
     def is_given(option):
         return any(f"-{option}".startswith(word) for word in given)
@@ -58,36 +57,35 @@ def only_run(experiment, words):
     if script == PROOFS:
         if any(map(is_given, ("plots_dir", "plot_format", "show"))):
             raise InputError(f"{place}folder, format and windows are reproduce.py's to say")
-        return None, None
+        return None, None, {}
     if sweep.swept:
         option = next(iter(sweep.swept))
         raise InputError(
             f"{place}-{option} has several values; write an experiment for each, and "
             f'compare = "{option}"'
         )
-    ((opt, name),) = sweep.runs
-    for option in runs.FREE_OPTIONS:
+    ((opt, names),) = sweep.runs
+    for option in NOT_IDENTIFYING:
         if is_given(option):
             raise InputError(f"{place}leave out -{option}: reproduce.py says it")
-    for option, models in module.USES.items():
-        if opt.model not in models and is_given(option):
+    for option, about in sweep.table.items():
+        if opt.model not in about.models and is_given(option):
             raise InputError(f"{place}{opt.model} makes no use of -{option}; leave it out")
-    return opt, name
+    return opt, names.files, sweep.table
 
 
 def check_comparison(question, resolved):
     """InputError where a question's runs cannot be compared by the options that it says."""
     place = f"{question.where}compare: "
     by = join_words([f"-{option}" for option in question.compare])
-    if any(opt is None for opt, _ in resolved):
+    if any(opt is None for opt, *_ in resolved):
         raise InputError(f"{place}runs of {PROOFS} are not compared; leave out compare")
-    named = [(e, opt) for e, (opt, _) in zip(question.experiments, resolved, strict=True)]
-    for experiment, opt in named:
-        uses = script_module(experiment.command[0]).USES
+    named = [(e, opt) for e, (opt, *_) in zip(question.experiments, resolved, strict=True)]
+    for (experiment, opt), (*_, table) in zip(named, resolved, strict=True):
         for option in question.compare:
-            if not hasattr(opt, option):
+            if option not in table:
                 raise InputError(f"{place}{experiment.command[0]} has no option -{option}")
-            if opt.model not in uses.get(option, {opt.model}):
+            if opt.model not in table[option].models:
                 raise InputError(
                     f"{experiment.where}{opt.model} makes no use of -{option}, by which the question "
                     "compares"

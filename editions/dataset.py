@@ -1,14 +1,12 @@
 """The data set that an edition's runs are given: what it is to the published numbers' own."""
 
-import argparse
 import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
-import runs
 import utils
-from lab import known_data
+from lab import dataset, known_data
 from utils import SPLITS, InputError
 
 # What the relation is called where it is none of lab/known_data.py's.
@@ -20,17 +18,16 @@ UNNAMED = "data not named"  # by the edition
 class DataSet:
     """The data of an edition's runs, and what is known of it.
 
-    data : `runs.Data`, of whose arrays the labels alone are left.
+    data : `lab.dataset.Data`, of whose arrays the labels alone are left.
     relation : to the data that the published numbers belong to.
-    digests : {split: SHA-256 of its images and labels}, as an edition's `digests` has them.
-    classes : their names.
+    digests : {split: SHA-256 of its examples}, as an edition's `digests` has them; {} where the
+        edition knows its data by name.
     n_features : numbers in an image.
     """
 
-    data: runs.Data
+    data: dataset.Data
     relation: str
     digests: dict
-    classes: tuple
     n_features: int
 
     @property
@@ -57,7 +54,7 @@ class DataSet:
 
         A class whose share of each split is the accuracy there, to the last digit.
         """
-        for label in range(len(self.classes)):
+        for label in range(self.data.n_classes):
             shares = self.shares(label)
             if all(abs(shares[split] - accuracies[split]) < 1e-9 for split in SPLITS):
                 return label
@@ -77,34 +74,35 @@ def open_dataset(edition, data_path):
                 f"{edition.data}: is not there; '{edition.prepare}' gets it, or name another file "
                 "with -data_path"
             )
-    data = runs.open_data(argparse.Namespace(data_path=data_path))
+    data = dataset.open_data(data_path)
     arrays = data.arrays
-    digests = dict(zip(SPLITS, known_data.Fingerprint(arrays).content, strict=True))
+    digests = {}
+    if not edition.known:
+        digests = dict(zip(SPLITS, known_data.Fingerprint(arrays).content, strict=True))
     labels = {name: array for name, array in arrays.items() if name.endswith("labels")}
-    dataset = DataSet(
-        data=dataclasses.replace(data, arrays=labels),
-        relation=STANDIN if data.standin else relation(edition, arrays, digests),
+    without_images = dataclasses.replace(data, arrays=labels)
+    without_images.__dict__["identity"] = data.identity  # which takes the images to find
+    found = DataSet(
+        data=without_images,
+        relation=relation(edition, data, digests),
         digests=digests,
-        classes=tuple(known_data.class_names(arrays)),
         n_features=int(np.prod(arrays["train_images"].shape[1:])),
     )
-    if dataset.comparable and dataset.counts != edition.examples:
-        counts = ", ".join(f"{split} = {count}" for split, count in dataset.counts.items())
+    if found.comparable and found.counts != edition.examples:
+        counts = ", ".join(f"{split} = {count}" for split, count in found.counts.items())
         raise InputError(
             f"{edition.name}.toml: examples: the file that it names has others; write {{ {counts} }}"
         )
-    return dataset
+    return found
 
 
-def relation(edition, arrays, digests):
-    """What the arrays are to the data that the edition's published numbers belong to."""
+def relation(edition, data, digests):
+    """What a `lab.dataset.Data` is to the data that the edition's published numbers belong to."""
+    name, found = data.identity
+    if data.standin or name == "synthetic":
+        return STANDIN
     if edition.known:
-        if edition.known not in known_data.KNOWN:
-            raise InputError(
-                f"{edition.name}.toml: known: {edition.known} is not in lab/known_data.py, which has "
-                f"{', '.join(known_data.KNOWN)}; give the digests of the file's splits instead"
-            )
-        return known_data.relation(edition.known, arrays)
+        return found if name == edition.known else known_data.OTHER_DATA
     if not edition.digests:
         return UNNAMED
     if digests == edition.digests:

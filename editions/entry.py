@@ -4,7 +4,6 @@ from decimal import ROUND_DOWN, Decimal
 
 from editions.findings import one_class, run_findings
 from editions.plan import Proof
-from lab import comparison
 from lab.quantities import as_text, head_of, join_words, name_of
 from utils import SPLITS, InputError
 
@@ -88,8 +87,8 @@ class Entry:
         """{quantity: number} of our run, as the published ones are called; {} without a record."""
         if self.record is None:
             return {}
-        last, final = self.record["epochs"][-1], self.record["final"]
-        numbers = {**last, **final, "seconds": comparison.seconds_of(self.record)}
+        last, final = self.record.epochs[-1], self.record.final
+        numbers = {**last, **final, "seconds": self.record.seconds_of_epochs}
         found = {
             quantity: next((numbers[key] for key in keys if numbers.get(key) is not None), None)
             for quantity, keys in KEYS.items()
@@ -237,12 +236,12 @@ class Entry:
             return [], {}
         sentences, figures = [], {}
         for log in self.experiment.logs:
-            sentences.append(log_sentence(log, self.record["epochs"]))
+            sentences.append(log_sentence(log, self.record.epochs))
             wanted = [key for key in ("val_acc", "val_loss", "loss", "w_norm") if key in log.rows]
             for key in wanted[:2]:
-                if key not in self.record["epochs"][0]:
+                if key not in self.record.epochs[0]:
                     continue
-                ours = [row[key] for row in self.record["epochs"]]
+                ours = [row[key] for row in self.record.epochs]
                 curves = figures.setdefault(key, {})
                 label = f"{log.source}{log.flaw and f' ({log.flaw})'}"
                 theirs = [float(text) for text in log.rows[key]][: len(ours)]

@@ -16,24 +16,24 @@ def fraction(value):
 
 def one_class(record, dataset):
     """A sentence where a run gives one class for every image; "" where it tells classes apart."""
-    final = {split: record["final"][f"{split}_acc"] for split in SPLITS}
+    final = {split: record.final[f"{split}_acc"] for split in SPLITS}
     label = dataset.only_class(final)
     if label is None:
         return ""
     return (
-        f"It gives one class, {dataset.classes[label]}, for every image: the accuracies are that "
+        f"It gives one class, {dataset.data.class_names[label]}, for every image: the accuracies are that "
         "class's share of the images."
     )
 
 
 def run_findings(record, dataset):
     """Sentences about a run's curves; none about curves of one or two points."""
-    epochs, n = record["epochs"], len(record["epochs"])
+    epochs, n = record.epochs, len(record.epochs)
     alone = one_class(record, dataset)
     sentences = [alone] if alone else []
     if n < FEWEST:
         return sentences
-    best, final = record["best"], record["final"]
+    best, final = record.best, record.final
     gap = final["train_acc"] - final["val_acc"]
     side = "above" if gap >= 0 else "below"
     sentences.append(
@@ -88,7 +88,7 @@ def about_loss(words, losses):
 
 def comparison_findings(labels, records, timed):
     """What a comparison's curves show, as sentences; `timed`: is it about time in any case?"""
-    if min(len(record["epochs"]) for record in records) < FEWEST:
+    if min(len(record.epochs) for record in records) < FEWEST:
         return []
     tied = comparison.tied_with_best(records)
     sentences = about_tie(labels, records, tied) if len(tied) > 1 else about_best(labels, records)
@@ -107,7 +107,7 @@ def about_tie(labels, records, tied):
     finals = [comparison.final_accuracy(record) for record in records]
     against = join_words([f"{fraction(finals[i])} ({labels[i]})" for i in others])
     against = f", against {against}" if others else ""
-    tests = join_words([f"{fraction(records[i]['final']['test_acc'])} ({labels[i]})" for i in tied])
+    tests = join_words([f"{fraction(records[i].final['test_acc'])} ({labels[i]})" for i in tied])
     names = join_words([labels[i] for i in tied])
     level = f"{fraction(finals[tied[0]])}{against}"
     return [
@@ -120,7 +120,7 @@ def about_best(labels, records):
     """Which run is the best, by how much, and what its accuracy moves in the last epochs."""
     best = comparison.best_of(records)
     finals = [comparison.final_accuracy(record) for record in records]
-    tests = [record["final"]["test_acc"] for record in records]
+    tests = [record.final["test_acc"] for record in records]
     others = [i for i in range(len(records)) if i != best]
     against = join_words([f"{fraction(finals[i])} ({labels[i]})" for i in others])
     level = f"{fraction(finals[best])} ({moving(records[best])})"
@@ -146,7 +146,7 @@ def about_best(labels, records):
         # Against the epoch in which the other gets there itself: where its curve swings, its last
         # epoch says little about when it had learned as much.
         sooner, later = (first_epoch(records[j], finals[i]) for j in (best, i))
-        if later - sooner > len(records[i]["epochs"]) / 20:
+        if later - sooner > len(records[i].epochs) / 20:
             sentences.append(
                 f"With {labels[best]} epoch {sooner} reaches the validation accuracy that {labels[i]} "
                 f"ends with and first reaches in epoch {later}: {later - sooner} "
@@ -159,10 +159,10 @@ def about_seconds(labels, records):
     """How long the runs took, in a sentence or none; by how much one is faster only where they were
     measured alike.
     """
-    seconds = [comparison.seconds_of(record) for record in records]
+    seconds = [record.seconds_of_epochs for record in records]
     paces = join_words(
         [
-            f"{time / len(record['epochs']):.2f} s ({label})"
+            f"{time / len(record.epochs):.2f} s ({label})"
             for label, record, time in zip(labels, records, seconds, strict=True)
         ]
     )
@@ -179,4 +179,4 @@ def about_seconds(labels, records):
 
 def first_epoch(record, accuracy):
     """The first epoch whose validation accuracy is at least so high."""
-    return next(row["epoch"] for row in record["epochs"] if row["val_acc"] >= accuracy)
+    return next(row["epoch"] for row in record.epochs if row["val_acc"] >= accuracy)

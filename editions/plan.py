@@ -7,17 +7,20 @@ whole, of the same options, data and code, and contradicts neither its epochs no
 import argparse
 import hashlib
 import json
+import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-import runs
 import utils
 from editions.commands import PROOFS, only_run, relative, script_module, with_epochs
 from editions.dataset import DataSet
+from lab.checkpoint import read_checkpoint, read_state
+from lab.names import file_path
+from lab.options import recorded_options
 from lab.quantities import join_words, name_of
+from lab.record import FINISHED, read_record
+from lab.version import code_version
 from utils import SPLITS, InputError
 
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
@@ -102,8 +105,8 @@ class Proof(Job):
 class Run(Job):
     """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
 
-    opt, name : as the script resolves them; see `sweeps.Sweep`.
-    figures_drawn : its `runs.Figure`s, all of which it draws in both formats.
+    opt, name : as the script resolves them; see `lab.sweep.Sweep`.
+    figures_drawn : its `lab.figures.Figure`s, all of which it draws in both formats.
     """
 
     opt: argparse.Namespace
@@ -135,7 +138,7 @@ class Run(Job):
         return MEMORY[self.script] + (0 if self.dataset.data.path.is_dir() else 1.2 * images)
 
     def path(self, quantity, ending):
-        return runs.file_path(self.folder, self.name, self.dataset.data, quantity, ending)
+        return file_path(self.folder, self.name, self.dataset.data, quantity, ending)
 
     def figures(self):
         """(caption, path) of each PNG that it drew."""
@@ -156,23 +159,18 @@ class Run(Job):
         if not path.exists():
             raise InputError("it was stopped" if self.checkpoints() else "not run yet")
         try:
-            record = runs.read_record(path)
-        except InputError:
-            raise InputError("its record is damaged") from None
-        if record.get("code") != self.code:
+            record = read_record(path)
+        except InputError as error:
+            why = str(error).removeprefix(f"{path}: ")
+            raise InputError(f"its record is not believed: {why}") from None
+        if record.code != self.code:
             raise InputError("the code changed")
-        if record["data"]["sha256"] != self.dataset.data.sha256:
+        if record.data["sha256"] != self.dataset.data.sha256:
             raise InputError("the data changed")
-        if {k: v for k, v in record["options"].items() if k != "data_path"} != self.options():
+        if {k: v for k, v in record.options.items() if k != "data_path"} != self.options():
             raise InputError("the options changed")
-        if record["status"] != "finished" or len(record["epochs"]) != self.opt.epochs:
+        if record.status != FINISHED or len(record.epochs) != self.opt.epochs:
             raise InputError("it was stopped")
-        if not {f"{split}_acc" for split in SPLITS} <= record["final"].keys():
-            raise InputError("its record is damaged")
-        numbers = [record[name] for name in ("initial", "final", "best", "seconds")]
-        numbers += [{"val_acc": row["val_acc"]} for row in record["epochs"]]
-        if any(None in row.values() for row in numbers):  # a loss can be nan, none of these can
-            raise InputError("its record is damaged")
         wrong = contradiction(record) or self.checkpoint_contradiction(record)
         if wrong:
             raise InputError(f"its record is not believed: {wrong}")
@@ -183,24 +181,18 @@ class Run(Job):
 
     def checkpoint_contradiction(self, record):
         """How its last checkpoint contradicts its record, in words; "" if it does not."""
-        path = self.path("checkpoint", "npz")
         try:
-            meta = runs.read_checkpoint(path, "meta")
-            history = runs.read_checkpoint(path, "state").get("history")
+            checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
+            quantities = checkpoint.identity.get("quantities", [])
+            if checkpoint.code != self.code or checkpoint.epochs != self.opt.epochs:
+                return ""
+            _, history = read_state(checkpoint, quantities)
         except InputError:  # none, or a damaged one, which says nothing
             return ""
-        names = meta["identity"].get("quantities")
-        ours = meta["code"] == self.code and meta["epochs"] == self.opt.epochs
-        if not ours or not isinstance(names, list):
-            return ""
-        rows = [[row.get(name) for name in names] for row in record["epochs"]]
-        expected = np.array(rows, float)
-        expected[~np.isfinite(expected)] = np.nan  # what a record has as None
-        if history is None or history.shape != expected.shape:
-            return "its checkpoint has other epochs"
-        history = np.where(np.isfinite(history), history, np.nan)
-        for i, name in enumerate(names):
-            if not np.array_equal(history[:, i], expected[:, i], equal_nan=True):
+        for name in quantities:
+            ours = [row.get(name) for row in record.epochs]
+            theirs = [row[name] if math.isfinite(row[name]) else None for row in history]
+            if ours != theirs:
                 return f"its checkpoint has another {name_of(name)}"
         return ""
 
@@ -217,18 +209,18 @@ class Run(Job):
         damaged = ""
         for path in self.checkpoints():
             try:
-                checkpoint = runs.read_checkpoint(path, "meta")
+                checkpoint = read_checkpoint(path)
             except InputError:
                 damaged = ", and its checkpoint is damaged"
                 continue
-            identity = checkpoint["identity"]
-            if checkpoint["code"] != self.code:
+            identity = checkpoint.identity
+            if checkpoint.code != self.code:
                 why = "the code changed"
             elif (
                 identity.get("data") == self.dataset.data.sha256
                 and options.items() <= identity.items()
             ):
-                done = f"after epoch {checkpoint['epochs']} of {self.opt.epochs}"
+                done = f"after epoch {checkpoint.epochs} of {self.opt.epochs}"
                 return "resume", f"{why}; goes on {done}"
         return "start", f"run again, {why}{damaged}"
 
@@ -239,22 +231,34 @@ class Run(Job):
 
     def options(self):
         """Its options as a record has them."""
-        return json.loads(json.dumps(runs.recorded_options(self.opt), default=str))
+        return json.loads(json.dumps(recorded_options(self.opt), default=str))
 
 
 def contradiction(record):
-    """How the numbers of a record contradict its own epochs, in words; "" if they do not."""
-    epochs, best = record["epochs"], record["best"]
-    for key, value in record["final"].items():
+    """How the numbers of a finished record contradict its own epochs, in words; "" if they do not."""
+    epochs, final = record.epochs, record.final
+    if not {f"{split}_acc" for split in SPLITS} <= final.keys():
+        return "it lacks a final accuracy"
+    numbers = [record.initial, final, record.best, record.seconds]
+    numbers += [{"val_acc": row["val_acc"]} for row in epochs]
+    if any(None in row.values() for row in numbers):  # a loss can be nan, none of these can
+        return "a number is missing in it"
+    for key, value in final.items():
         if key in epochs[-1] and value != epochs[-1][key]:
             return f"its final {name_of(key)} is not that of its last epoch"
     accuracies = [row["val_acc"] for row in epochs]
-    if best["val_acc"] != max(accuracies) or accuracies.index(max(accuracies)) != best["epoch"] - 1:
+    if accuracies.index(max(accuracies)) != record.best["epoch"] - 1:
         return "its best epoch is not the one with the highest validation accuracy"
-    for row in [record["final"], *epochs]:
+    for row in [final, *epochs]:
         if not all(0 <= value <= 1 for key, value in row.items() if key.endswith("_acc")):
             return "an accuracy is no fraction"
     return ""
+
+
+def proofs_version():
+    """A digest of hw1-q3.py and of theory/."""
+    files = [utils.ROOT / PROOFS, *sorted((utils.ROOT / "theory").glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def planned(edition, resolved, folder, dataset, opt):
@@ -266,12 +270,12 @@ def planned(edition, resolved, folder, dataset, opt):
     for question in edition.questions:
         for experiment in question.experiments:
             script, *words = experiment.command
-            run, name = resolved[experiment.where]
+            run, name, _ = resolved[experiment.where]
             if script not in codes:
-                codes[script] = runs.code_version(script)
+                codes[script] = proofs_version() if script == PROOFS else code_version(script)
             if opt.quick and run:
                 words = with_epochs(words, max(1, run.epochs // QUICK))
-                run, name = only_run(experiment, words)
+                run, name, _ = only_run(experiment, words)
             name = name or shlex.join(experiment.command)
             if name in by_name:
                 by_name[name].uses.append((question, experiment))

@@ -18,6 +18,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import utils
+from lab.files import replacing
+from lab.process import Stopped
 from lab.quantities import in_words
 from utils import InputError, notice
 
@@ -52,7 +54,7 @@ def available_memory():
 def run_all(left, jobs, threads):
     """Run jobs, so many at a time; a failure is noted in the job, and the rest go on.
 
-    A signal that asks for a stop, see `utils.stoppable`, stops those under way, which keep what
+    A signal that asks for a stop, see `lab.process.stoppable`, stops those under way, which keep what
     they trained, and ends the program. A second one ends it without waiting for them.
     """
     left = sorted(left, key=lambda job: job.cost, reverse=True)
@@ -62,12 +64,12 @@ def run_all(left, jobs, threads):
         try:
             futures += [executor.submit(pool.run, job) for job in left]
             wait(futures, return_when=FIRST_EXCEPTION)
-        except utils.Stopped as stopped:
+        except Stopped as stopped:
             pool.stop()
             executor.shutdown()
             pool.bar.close()
             notice("stopped; what was trained is kept, and the same command goes on")
-            sys.exit(128 + stopped.signum)
+            raise Stopped(stopped.signum, told=True) from None
         finally:
             pool.stop()
             pool.bar.close()
@@ -126,7 +128,7 @@ class Pool:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines()
         if job.output and printed:
-            with utils.replacing(job.output) as stream:
+            with replacing(job.output) as stream:
                 stream.write("".join(printed).encode())
         try:
             if process.returncode and not (job.output and printed and not said):

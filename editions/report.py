@@ -20,6 +20,8 @@ from editions.findings import comparison_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
 from lab import comparison
+from lab.figures import save_figure
+from lab.files import replacing
 from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
 from lab.quantities import head_of, name_of
 from utils import SPLITS
@@ -35,7 +37,7 @@ def write(edition, jobs, folder, dataset, quick):
     dataset : `editions.dataset.DataSet`.
     quick : is it a trial of few epochs?
 
-    Raises utils.NotWritten where a file cannot be written.
+    Raises lab.files.NotWritten where a file cannot be written.
     """
     import jinja2
 
@@ -81,7 +83,7 @@ def write(edition, jobs, folder, dataset, quick):
             image=lambda path: base64.b64encode(path.read_bytes()).decode(),
             name=lambda path: path.relative_to(folder).as_posix(),
         )
-        with utils.replacing(folder / name) as stream:
+        with replacing(folder / name) as stream:
             stream.write(text.encode())
     return folder / "report.html"
 
@@ -89,7 +91,7 @@ def write(edition, jobs, folder, dataset, quick):
 def baseline(dataset):
     """What giving the most frequent training class alone reaches: a name, and {split: share}."""
     label = dataset.majority
-    return f"one class, {dataset.classes[label]}", dataset.shares(label)
+    return f"one class, {dataset.data.class_names[label]}", dataset.shares(label)
 
 
 def glance_rows(entries, base):
@@ -233,5 +235,5 @@ def lighten(figure, labels):
 def save(figure, stem, caption):
     """Write a figure in both formats; returns (caption, path of the PNG)."""
     for ending in FORMATS:
-        utils.save_figure(figure, stem.with_name(f"{stem.name}.{ending}"))
+        save_figure(figure, stem.with_name(f"{stem.name}.{ending}"))
     return caption, stem.with_name(f"{stem.name}.png")

@@ -41,6 +41,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from lab.known_data import KNOWN
 from utils import SPLITS, InputError
 
 FOLDER = Path(__file__).resolve().parent
@@ -137,6 +138,8 @@ def load(name):
         questions=[_question(fields) for fields in top.tables("questions", "question")],
     )
     top.finish("an edition")
+    if edition.known and edition.known not in KNOWN:
+        raise top.wrong("known", f"there are {', '.join(KNOWN)}; for other data write digests")
     if edition.known and edition.digests:
         raise top.wrong("digests", f"'{edition.known}' has its own; leave out known or digests")
     numbers = [question.number for question in edition.questions]

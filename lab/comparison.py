@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 import utils
+from lab.files import replacing
 from lab.quantities import NAMES, as_text, axis_label, head_of, is_accuracy, name_of
 
 LAST = 5  # how far a curve moves is measured over this fraction of its epochs, the last ones
@@ -13,7 +14,7 @@ LAST = 5  # how far a curve moves is measured over this fraction of its epochs, 
 
 def final_accuracy(record):
     """The validation accuracy after the last epoch, by which the best run is chosen."""
-    return record["epochs"][-1]["val_acc"]
+    return record.epochs[-1]["val_acc"]
 
 
 def best_of(records):
@@ -30,19 +31,14 @@ def tied_with_best(records):
 
 def last_epochs(record):
     """(count, lowest, highest) of the validation accuracy over the last fifth of the epochs."""
-    accuracies = [row["val_acc"] for row in record["epochs"]]
+    accuracies = [row["val_acc"] for row in record.epochs]
     last = accuracies[-max(1, len(accuracies) // LAST) :]
     return len(last), min(last), max(last)
 
 
-def seconds_of(record):
-    """The seconds that a run trained and evaluated."""
-    return record["seconds"]["training"] + record["seconds"]["evaluation"]
-
-
 def measured_alike(records):
     """Had the runs the same number of threads each, and as many others beside them?"""
-    return len({(r.get("threads"), r.get("runs_at_a_time")) for r in records}) == 1
+    return len({(record.threads, record.runs_at_a_time) for record in records}) == 1
 
 
 def table(settings, records, baseline=None):
@@ -66,13 +62,13 @@ def table(settings, records, baseline=None):
             **setting,
             "val_acc": final_accuracy(record),
             "moves": high - low,
-            "best_val_acc": record["best"]["val_acc"],
-            "best_epoch": record["best"]["epoch"],
-            "test_acc": record["final"]["test_acc"],
-            "seconds": round(seconds_of(record), 3),
+            "best_val_acc": record.best["val_acc"],
+            "best_epoch": record.best["epoch"],
+            "test_acc": record.final["test_acc"],
+            "seconds": round(record.seconds_of_epochs, 3),
         }
         if not alike:
-            row |= {name: record.get(name) for name in ("threads", "runs_at_a_time")}
+            row |= {"threads": record.threads, "runs_at_a_time": record.runs_at_a_time}
         rows.append({**row, "best": word if i in tied and not repeated else ""})
     if baseline:
         first = next(iter(rows[0]))
@@ -157,7 +153,7 @@ def write_table(rows, path_for, csv_rows=None):
     texts = {"csv": csv_text(csv_rows or rows), "md": formatted(rows, "github") + "\n"}
     texts["tex"] = latex(rows)
     for ending, text in texts.items():
-        with utils.replacing(path_for(ending)) as stream:
+        with replacing(path_for(ending)) as stream:
             stream.write(text.encode())
 
 
@@ -177,15 +173,15 @@ def overlays(records, labels, subject, data_title, only=None, show=False):
 
     A run with fewer epochs than another ends earlier. `only` is a list of quantities, or None for all.
     """
-    longest = max(len(record["epochs"]) for record in records)
-    for quantity in records[0]["epochs"][0]:
-        if quantity == "epoch" or any(quantity not in record["epochs"][0] for record in records):
+    longest = max(len(record.epochs) for record in records)
+    for quantity in records[0].epochs[0]:
+        if quantity == "epoch" or any(quantity not in record.epochs[0] for record in records):
             continue
         if only and quantity not in only:
             continue
         curves = {
-            label: [row[quantity] for row in record["epochs"]]
-            + [float("nan")] * (longest - len(record["epochs"]))
+            label: [row[quantity] for row in record.epochs]
+            + [float("nan")] * (longest - len(record.epochs))
             for label, record in zip(labels, records, strict=True)
         }
         yield quantity, curves_figure(quantity, curves, subject, data_title, show)

@@ -4,7 +4,7 @@
 
 Every rank draws the single run's batches in the single run's order and takes its share of each;
 torch's DistributedDataParallel adds up the gradients. Rank 0 alone prints, draws and writes. This
-module is imported under torchrun and not otherwise.
+module is imported under torchrun and not otherwise; lab/alone.py stands for it in a single process.
 
 How such a run ends badly: a rank that fails, by an exception or killed, breaks the collectives of
 the others at once, and torchrun, which watches its processes, sends them SIGTERM. Of all that fail,
@@ -12,7 +12,6 @@ one says why: see `Team.first_to_fail`.
 """
 
 import contextlib
-import functools
 import io
 import os
 import signal
@@ -27,27 +26,27 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-import runs
-import sweeps
-import utils
+from lab import process, sweep
+from lab.dataset import open_data
+from lab.run import Run
 from utils import InputError, notice
 
 # Ranks wait for one another at every batch, which takes milliseconds, and for rank 0 to write a
-# checkpoint, which takes seconds on a slow disk: who has not come in a minute does not come.
+# checkpoint, which takes seconds on a slow disk: a rank that has not arrived within a minute will not.
 TIMEOUT = 60  # seconds
 GRACE = 2  # seconds, in which rank 0, if it has failed too, is the one to say why
 LOST = f"another process of this run has died, or has not answered for {TIMEOUT} seconds"
 
 
 def run_script(main):
-    """`utils.run_script` for a rank: calls main(team); the ranks together say at most one error.
+    """`process.run_script` for a rank, its team as `main`'s; the ranks together say at most one error.
 
     The process ends without Python's clearing away: gloo's threads, which the model's buckets of
     gradients would then stop, may wait for the very lock that the clearing holds.
     """
     status = 0
     try:
-        utils.run_script(lambda: Team().work(main))
+        process.run_script(lambda arguments: Team().work(main, arguments))
     except SystemExit as end:
         status = end.code or 0
     except Exception:  # noqa: BLE001, it is shown, as Python would
@@ -79,11 +78,11 @@ class Team:
 
     # ---- starting, speaking, failing
 
-    def work(self, main):
-        """Call main(self); if it fails, this rank says so or leaves that to another."""
+    def work(self, main, arguments):
+        """Call main(arguments, self); if it fails, this rank says so or leaves that to another."""
         try:
             self._meet("started")
-            main(self)
+            main(arguments, self)
         except BaseException as error:
             if isinstance(error, SystemExit) and not error.code:  # as after -h
                 raise
@@ -94,9 +93,10 @@ class Team:
             if _is_lost(error):
                 notice(f"{LOST}; -resume goes on from rank 0's last checkpoint, if there is one")
                 sys.exit(1)
-            if isinstance(error, utils.Stopped):
-                name = signal.Signals(error.signum).name
-                notice(f"ended by {name}, which may be because another process died")
+            if isinstance(error, process.Stopped):
+                if not error.told:
+                    name = signal.Signals(error.signum).name
+                    notice(f"ended by {name}, which may be because another process died")
                 sys.exit(128 + error.signum)
             if isinstance(error, SystemExit):
                 sys.stderr.write(kept)
@@ -148,14 +148,14 @@ class Team:
 
     # ---- what a run does in another way
 
-    def run(self, sweep, train):
-        """`sweeps.run` on all ranks. InputError for several runs: the processes train one."""
-        if sweep.swept:
+    def run(self, asked, train):
+        """`sweep.run` on all ranks. InputError for several runs: the processes train one."""
+        if asked.swept:
             raise InputError("several processes train one run: give every option a single value")
-        sweeps.run(sweep, functools.partial(train, team=self), self.open_data)
+        return sweep.run(asked, train, self.open_data)
 
     def open_data(self, opt):
-        """`runs.open_data`, on rank 0 first, which may have the stand-in to draw.
+        """The data set of the options, on rank 0 first, which may have the stand-in to draw.
 
         InputError also for options that several ranks cannot serve.
         """
@@ -176,7 +176,7 @@ class Team:
             torch.cuda.set_device(local_rank)
         if self.rank:
             self._wait_for("data")
-        data = runs.open_data(opt)
+        data = open_data(opt.data_path)
         self.agree("data", data.sha256, "do all machines see the same file?")
         return data
 
@@ -185,7 +185,7 @@ class Team:
         return Share(dataset, self)
 
     def join(self, model, *about):
-        """Meet the other ranks to train the model together; a `Run` made of `about`."""
+        """Meet the other ranks to train the model together; a `RankRun` made of `about`."""
         self._meet("loaded")
         self.device = next(model.parameters()).device
         try:
@@ -198,23 +198,36 @@ class Team:
             )
         except RuntimeError as error:
             raise InputError(f"the processes cannot reach each other: {error}") from error
-        self.model = DistributedDataParallel(model)
-        return Run(self, *about)
+        self.parallel = DistributedDataParallel(model)
+        return RankRun(self, *about)
 
-    def train_epoch(self, batches, optimizer):
-        """One pass over the batches of a `Share`; the mean of the whole batches' losses, a float.
+    def model(self, model):
+        """The model as it trains: its gradients are those of all ranks together."""
+        return self.parallel
+
+    def step(self, step):
+        """The step on a share of a batch, in place of `step` on all of it."""
+        return self._step
+
+    def _step(self, X, y, length, model, optimizer, criterion):
+        """One optimiser step on this rank's share of a batch of `length`; its part of the loss.
 
         DistributedDataParallel averages gradients over the ranks, however many examples each has.
         So that every example weighs the same, a rank's loss is its share's sum, possibly of
         nothing, over the length of the whole batch, times the number of ranks.
         """
-        losses = torch.empty(len(batches), device=self.device)
-        for i, (X, y, length) in enumerate(batches):
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(self.model(X), y, reduction="sum") / length
-            (loss * self.size).backward()
-            optimizer.step()
-            losses[i] = loss.detach()
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(X), y, reduction="sum") / length
+        (loss * self.size).backward()
+        optimizer.step()
+        return loss.detach()
+
+    def turns(self, starts):
+        """Of the blocks that start there, those that this rank evaluates."""
+        return starts[self.rank :: self.size]
+
+    def mean(self, losses):
+        """The mean over the batches, given this rank's part of each batch's loss, as a float."""
         dist.all_reduce(losses)
         return losses.mean().item()
 
@@ -225,8 +238,8 @@ class Team:
         return numbers.tolist()
 
 
-class Share(torch.utils.data.Dataset):
-    """A rank's share of every batch: a DataLoader gives (X, y, length of the whole batch).
+class Share:
+    """A rank's share of a data set's batches: (X, y, length of the whole batch).
 
     Shares differ by at most one example; of a last batch shorter than the ranks are many, some are
     empty. Only the share is fetched.
@@ -238,20 +251,20 @@ class Share(torch.utils.data.Dataset):
     def __len__(self):
         return len(self.dataset)
 
-    def __getitems__(self, indices):
+    def batch(self, indices):
         share = indices.tensor_split(self.team.size)[self.team.rank]
-        return *self.dataset.__getitems__(share), len(indices)
+        return *self.dataset.batch(share), len(indices)
 
 
-class Run(runs.Run):
-    """A rank's `runs.Run`: rank 0's keeps the books for all, the others' write nothing."""
+class RankRun(Run):
+    """A rank's `run.Run`: rank 0's keeps the books for all, the others' write nothing."""
 
-    def __init__(self, team, *arguments):
-        super().__init__(*arguments)
+    def __init__(self, team, script, opt, data, names, *rest):
+        if team.size > 1:  # with dropout its numbers are not the single run's
+            names = names._replace(files=f"{names.files}-ranks-{team.size}")
+        super().__init__(script, opt, data, names, *rest)
         self.team = team
         self.ranks = team.size
-        if team.size > 1:  # with dropout its numbers are not the single run's
-            self.name += f"-ranks-{team.size}"
 
     def __enter__(self):
         """Rank 0 takes the folder; the others wait for that, as its checkpoint may be another's."""
@@ -270,7 +283,7 @@ class Run(runs.Run):
             if _is_lost(error):
                 if heard:
                     notice(LOST)
-                kind, error = utils.Stopped, utils.Stopped(signal.SIGTERM)
+                kind, error = process.Stopped, process.Stopped(signal.SIGTERM)
         super().__exit__(kind, error, traceback)
 
     def epochs(self):
@@ -289,9 +302,9 @@ class Run(runs.Run):
         if not self.team.rank:
             super().save_checkpoint()
 
-    def finish(self, *pictures, **final):
+    def finish(self, **final):
         if not self.team.rank:
-            super().finish(*pictures, **final)
+            super().finish(**final)
 
 
 def _is_lost(error):

@@ -1,0 +1,131 @@
+"""The data set of a run: which file it is, what is in it, and how names and titles call it."""
+
+import contextlib
+import functools
+import hashlib
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import utils
+from fast.pixels import read_data
+from lab import known_data
+from utils import InputError, notice
+
+DEFAULT = utils.ROOT / "data" / "intel_landscapes.npz"
+STANDIN = utils.ROOT / "data" / "synthetic.npz"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set and the file, or folder of files, that it came from.
+
+    arrays : what `pixels.read_data` returns.
+    path : of the file, as it was found.
+    name, size, sha256 : of the file; size in bytes. A folder's are those of its six files, one
+        after the other in the order of `utils.KEYS`.
+    standin : is it the stand-in in place of the photographs?
+    default : does it lie where the course's file belongs?
+    """
+
+    arrays: dict
+    path: Path
+    name: str
+    size: int
+    sha256: str
+    standin: bool
+    default: bool
+
+    @functools.cached_property
+    def identity(self):
+        """(name, relation) of the known data set that this is, whatever the file's name."""
+        return known_data.identify(self.arrays)
+
+    @property
+    def known(self):
+        """The entry of `known_data.KNOWN` whose very data this is, or None."""
+        name, relation = self.identity
+        return known_data.KNOWN[name] if relation == known_data.THE_VERY_DATA else None
+
+    @property
+    def n_classes(self):
+        return int(self.arrays["train_labels"].max()) + 1
+
+    @property
+    def class_names(self):
+        """The classes' names; of an unknown data set "class 0" and so on."""
+        name, _ = self.identity
+        if name is not None:
+            return known_data.KNOWN[name].classes
+        return [f"class {label}" for label in range(self.n_classes)]
+
+    @property
+    def tag(self):
+        """The data set in a file's name: '' for data/intel_landscapes.npz, else name and digest.
+
+        Two files of one name are two data sets, so the digest tells them apart.
+        """
+        if self.default:
+            return ""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(self.name).stem)[:40]
+        return f"-data-{stem}-{self.sha256[:8]}"
+
+    @property
+    def title(self):
+        """The data set in a figure's title."""
+        if self.standin:
+            return "stand-in images, not the photographs"
+        return self.known.title if self.known else Path(self.name).stem
+
+
+def open_data(data_path):
+    """The data set of `-data_path`; if that is None the course's file or, lacking that, the stand-in.
+
+    The stand-in is drawn and kept in data/ the first time that it is needed, and standard error
+    says so each time. Raises InputError where `read_data` does.
+    """
+    path = DEFAULT if data_path is None else Path(data_path)
+    if data_path is None and not path.exists():
+        path = STANDIN
+        notice(
+            f"note: {DEFAULT.relative_to(utils.ROOT)} is missing; this run uses stand-in images "
+            "drawn by the program ('python data/prepare.py -h' says how to get the photographs)"
+        )
+        if not path.exists():
+            _draw_standin(path)
+    try:
+        arrays = read_data(path)
+    except InputError as error:
+        if path != STANDIN:
+            raise
+        raise InputError(
+            f"{path}: is damaged; remove it, and the program draws it again"
+        ) from error
+    files = [path / f"{key}.npy" for key in utils.KEYS] if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return Data(
+        arrays=arrays,
+        path=path,
+        name=path.resolve().name if path.is_dir() else path.name,
+        size=sum(file.stat().st_size for file in files),
+        sha256=digest.hexdigest(),
+        standin=path.resolve() == STANDIN.resolve(),
+        default=path.resolve() == DEFAULT.resolve(),
+    )
+
+
+def _draw_standin(path):
+    from lab import standin
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            standin.write(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); make the stand-in elsewhere with "
+            "'python data/prepare.py synthetic -output NPZ' and name it with -data_path"
+        ) from error

@@ -1,0 +1,39 @@
+"""A run's figures: which quantities are drawn together, and how a figure becomes a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import utils
+from lab.files import replacing
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure to draw from the history: which quantities, under which labels.
+
+    quantity : the figure's word in its file's name.
+    ylabel : the axis.
+    curves : {label in the legend: name in the history}.
+    best : label of the curve whose best epoch is marked, or None.
+    """
+
+    quantity: str
+    ylabel: str
+    curves: dict
+    best: str | None = None
+
+    def draw(self, history, title, show=False):
+        """The matplotlib figure of a history, a dict of numbers an epoch."""
+        epochs = list(range(1, len(history) + 1))
+        curves = {label: [row[key] for row in history] for label, key in self.curves.items()}
+        return utils.plot_curves(epochs, curves, self.ylabel, title, self.best, show)
+
+
+def save_figure(figure, path):
+    """Write a matplotlib figure to `path`, whose ending names the format; whole or not at all."""
+    kind = Path(path).suffix[1:]
+    with replacing(path) as stream:
+        # A date in the file would make two runs of the same command differ.
+        figure.savefig(
+            stream, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None
+        )

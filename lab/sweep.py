@@ -1,0 +1,189 @@
+"""Sweeps: an option with several values is a run for each of them, then a table and figures of all.
+
+    python hw1-q2.py logistic_regression -epochs 100 -learning_rate 0.00001 0.001 0.1
+
+`parse` turns a command line into a `Sweep`, most often one of a single run, and `run` trains what is
+in it. Each combination of values is the run that the command with those single values would be:
+seeded and built anew, with the same lines on standard output and the same files.
+"""
+
+import argparse
+import itertools
+from dataclasses import dataclass
+
+import utils
+from lab import comparison, dataset
+from lab.checkpoint import NoCheckpoint
+from lab.figures import save_figure
+from lab.names import Names, file_path
+from lab.options import ONE_VALUE
+from lab.process import Incomplete, Stopped
+from lab.record import FINISHED, read_record
+from utils import InputError, notice
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a command line asks for.
+
+    runs : list of (opt, names): the options of a run, resolved, a single value each, and its `Names`.
+    swept : {option: its values} for the options that have several; empty for a single run.
+    name : of the sweep's own files.
+    title : of its figures: the model and the options that differ from their defaults.
+    unused : the options given that the model makes no use of, as '-dropout, -layers'.
+    table : {name: `options.Option`} of all options.
+    """
+
+    runs: list
+    swept: dict
+    name: str
+    title: str
+    unused: str
+    table: dict
+
+    def label(self, opt):
+        """What sets one of the runs apart: 'batch_size 32, learning_rate 0.1'."""
+        return ", ".join(f"{name} {getattr(opt, name)}" for name in self.swept)
+
+
+def model_first(arguments, models):
+    """The command line with the model's word in front, where no option before it can swallow it.
+
+    `-epochs 20 mlp` would otherwise be two values of -epochs. A word after an option that takes one
+    value of any kind is that option's: `-plots_dir mlp`.
+    """
+    for i, word in enumerate(arguments):
+        before = arguments[i - 1].replace("--", "-") if i else ""
+        is_value = len(before) > 1 and any(name.startswith(before) for name in ONE_VALUE)
+        if word in models and not is_value:
+            return [word, *arguments[:i], *arguments[i + 1 :]]
+    return arguments
+
+
+def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
+    """The `Sweep` of a command line, a list of words without the program's name.
+
+    Parameters
+    ----------
+    parser : `options.ModelParser`, whose options may be swept over, but for the switches.
+    file_name : function of (opt, parser) that names a run's files from the options as given.
+    resolve : function of (opt, parser) that checks what depends on several options.
+
+    A value given twice, several values of an option that the model makes no use of, and a
+    combination that cannot be are the parser's errors: nothing is trained then.
+    """
+    given = parser.parse_args(model_first(list(map(str, arguments)), parser.models))
+    values = {
+        name: value if isinstance(value, list) else [value]
+        for name, value in vars(given).items()
+        if name in parser.table
+    }
+    swept = {name: several for name, several in values.items() if len(several) > 1}
+    for name, several in swept.items():
+        if len(set(several)) < len(several):
+            parser.error(f"argument -{name}: a value is given twice")
+        if given.model not in parser.table[name].models:
+            parser.error(f"argument -{name}: {given.model} makes no use of it, so takes no sweep")
+
+    def options(chosen):
+        return argparse.Namespace(**{**vars(given), **chosen})
+
+    planned = []
+    for combination in itertools.product(*values.values()):
+        opt = options(dict(zip(values, combination, strict=True)))
+        any_epochs = file_name(options({**vars(opt), "epochs": "*"}), parser)
+        resolve(opt, parser)
+        planned.append((opt, Names(file_name(opt, parser), any_epochs, parser.title(opt))))
+    # No value has an underscore in it, so names that are equal are those of equal sweeps.
+    joined = options({n: "_".join(map(str, v)) if len(v) > 1 else v[0] for n, v in values.items()})
+    words = [given.model]
+    for name, several in values.items():
+        if several != [parser.table[name].default]:
+            words.append(" ".join([f"-{name}", *(str(v) for v in several if v is not True)]))
+    unused = parser.unused(planned[0][0])
+    name = file_name(joined, parser)
+    return Sweep(planned, swept, name, " ".join(words), unused, parser.table)
+
+
+def run(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
+    """Train the runs of a sweep in turn, `train(opt, names, data)` each; then compare them.
+
+    `open_data` is a function of the options that returns `dataset.Data`. Returns what `train`
+    returned, a list of it for a sweep, None in it for a run that failed.
+
+    A run stopped by Ctrl-C keeps its work and ends the sweep; -resume goes on with each run that
+    has a checkpoint and starts the others. A run that fails is named, and the others go on:
+    `Incomplete` at the end. InputError where the data cannot be read.
+    """
+    first, _ = sweep.runs[0]
+    data = open_data(first)
+    if sweep.unused:
+        notice(f"note: {first.model} makes no use of {sweep.unused}")
+    result = _run_all(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
+    if first.show:
+        utils.show_figures()
+    return result
+
+
+def _run_all(sweep, train, data):
+    """`run` of a sweep of several runs."""
+    results, failures = [], []
+    for i, (opt, names) in enumerate(sweep.runs, 1):
+        where = f"run {i} of {len(sweep.runs)}"
+        notice(f"{where}: {sweep.label(opt)}")
+        results.append(None)
+        try:
+            results[-1] = _train_or_start(train, opt, names, data)
+        except Stopped as stopped:
+            told = "the same command with -resume goes on with it and with the runs after it"
+            notice(f"the sweep was stopped in {where}; {told}")
+            raise Stopped(stopped.signum, told=True) from None
+        except (InputError, Incomplete, MemoryError) as error:
+            why = f"not enough memory ({error})" if isinstance(error, MemoryError) else error
+            failures.append(f"{where} ({sweep.label(opt)}): {why}")
+            notice(failures[-1])
+    _compare(sweep, data)
+    if failures:
+        raise Incomplete(f"{len(failures)} of {len(sweep.runs)} runs did not end well, see above")
+    return results
+
+
+def _train_or_start(train, opt, names, data):
+    """`train`; where -resume finds no checkpoint of this run of the sweep, from the beginning."""
+    try:
+        return train(opt, names, data)
+    except NoCheckpoint:
+        notice("no checkpoint of this run: it starts from the beginning")
+        return train(argparse.Namespace(**{**vars(opt), "resume": False}), names, data)
+
+
+def _compare(sweep, data):
+    """Print the table of the runs that left a record, and write it and their figures beside them."""
+    first, _ = sweep.runs[0]
+
+    def path(quantity, ending):
+        return file_path(first.plots_dir, sweep.name, data, quantity, ending)
+
+    there = []
+    for opt, names in sweep.runs:
+        try:
+            file = file_path(opt.plots_dir, names.files, data, "record", "json")
+            record = read_record(file)
+            if record.status != FINISHED:
+                raise InputError(f"{file}: is of an interrupted run")
+            there.append((opt, record))
+        except InputError as error:
+            notice(f"not in the table: {error}")
+    if not there:
+        return
+    opts, records = zip(*there, strict=True)
+    settings = [{name: getattr(opt, name) for name in sweep.swept} for opt in opts]
+    rows = comparison.table(settings, records)
+    print(f"\n{comparison.formatted(rows, 'simple')}", flush=True)
+    comparison.write_table(rows, lambda ending: path("sweep", ending))
+    labels = [sweep.label(opt) for opt in opts]
+    subject = comparison.subject(first.model, sweep.swept)
+    figures = comparison.overlays(records, labels, subject, data.title, show=first.show)
+    for quantity, figure in figures:
+        for ending in first.plot_format:
+            save_figure(figure, path(quantity, ending))
