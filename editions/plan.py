@@ -50,6 +50,7 @@ class Job:
     code: str
     failure: str = field(default="", kw_only=True)  # what its process said when it failed
     epochs = 1  # what its progress is counted in
+    startup = 0.0
     output = None  # the file that keeps what it prints
 
     @property
@@ -60,6 +61,11 @@ class Job:
     def title(self):
         question, experiment = self.uses[0]
         return f"{question.number} {experiment.name}"
+
+    @property
+    def cost(self):
+        """Seconds that it takes on one core, roughly."""
+        return self.startup + self.epochs * self.pace
 
     def command_line(self, threads):
         """What a shell in the repository runs it with."""
@@ -78,7 +84,7 @@ class Proof(Job):
     def output(self):
         return self.folder / f"{self.code}.txt"  # another version of the code prints another file
 
-    cost = pace = START[PROOFS]
+    pace = START[PROOFS]
     memory = MEMORY[PROOFS]
 
     def result(self):
@@ -119,9 +125,9 @@ class Run(Job):
         return self.opt.epochs
 
     @property
-    def cost(self):
-        """Seconds that it takes on one core, roughly."""
-        return START[self.script] + self.epochs * self.pace
+    def startup(self):
+        """Seconds beside its epochs."""
+        return START[self.script]
 
     @property
     def pace(self):

@@ -224,7 +224,7 @@ class Pool:
                 return (job.epochs - self.done[job.title]) * self.pace[job.title]
             alike = [ratio for kind, ratio in ratios if kind == kind_of(job)]
             alike = alike or [ratio for _, ratio in ratios]
-            return job.cost * sum(alike) / len(alike)
+            return job.startup + job.epochs * job.pace * sum(alike) / len(alike)
 
         unfinished = [job for job in self.left if self.done[job.title] < job.epochs]
         ends = [remaining(job) for job in unfinished if job.title in self.under_way]

@@ -71,8 +71,8 @@ def as_text(key, value):
 
 
 def join_words(words):
-    """'a', 'a and b', 'a, b and c'."""
-    *first, last = words
+    """'a', 'a and b', 'a, b and c'; '' of none."""
+    *first, last = words or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 
