@@ -24,8 +24,8 @@ import utils
 from fast import ties
 from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
-from lab import names, numpy_state, options, process, sweep
-from lab.figures import Figure
+from lab import figures, names, numpy_state, options, process, sweep
+from lab.pictures import Outcome, margins
 from lab.run import Run
 
 SCRIPT = "hw1-q1.py"
@@ -62,12 +62,16 @@ def cross_entropy(logits, gold):
 class Model:
     """What the models share: classes from scores. X is (n, features) or a `FeatureMatrix`."""
 
+    def score_blocks(self, X):
+        """Yield the scores of a block of rows at a time."""
+        for X_block, _ in blocks(X, range(len(X)), CHUNK):
+            yield self.scores(X_block)
+
     def predict(self, X):
         """The class of each row's largest score, the first of equals, (n,); of one example a number."""
         if len(X.shape) == 1:
             return self.scores(X[None])[0].argmax()
-        pairs = blocks(X, range(len(X)), CHUNK)
-        return np.concatenate([self.scores(X_block).argmax(axis=1) for X_block, _ in pairs])
+        return np.concatenate([scores.argmax(axis=1) for scores in self.score_blocks(X)])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
@@ -129,41 +133,63 @@ class Perceptron(LinearModel):
 
 
 class LogisticRegression(LinearModel):
-    """Softmax regression by gradient steps on -log softmax(W x)[y] + l2_penalty / 2 * |W|^2."""
+    """Softmax regression: the cost is -log softmax(W x)[y] + l2_penalty / 2 |W|_2^2 + l1_penalty |W|_1."""
 
     # Examples. The Gram matrices' work grows with it, the number of calls shrinks; and with 6,913
     # features about 12 rows are the most that OpenBLAS's routine for small products takes.
     BLOCK = 12
+    # Examples between two proximal steps for l1, of so many times its threshold. After each example
+    # the next gradient step would move every weight off zero again (Langford, Li and Zhang, Sparse
+    # online learning via truncated gradient, 2009).
+    TRUNCATION = 1920
 
     def gradient(self, scores, y):
         """The loss's gradient at the scores, of one example or of each row: softmax - onehot."""
         return cross_entropy(scores, y)[1]
 
     def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0):
-        """One step on the example x_i (n_features,) of class y_i."""
+        """One gradient step on the example x_i (n_features,) of class y_i."""
         error = self.gradient(self.W.dot(x_i), y_i)
         self.W -= learning_rate * (np.outer(error, x_i) + l2_penalty * self.W)
 
-    def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1):
-        """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
+    def shrink(self, threshold):
+        """Take `threshold` off every |weight|, to exactly zero at the most: l1's proximal step.
 
-        The steps are those of `update_weight`, those of a block at once. Where W would be read, its
-        scores are asked of the block; where it would change, the block is given the error.
+        It minimises |V - W|^2 / 2 + threshold |V|_1 over V; |V|_1 has no gradient at zero.
         """
+        if threshold:
+            self.W -= np.clip(self.W, -threshold, threshold)
+
+    def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, l1_penalty=0.0):
+        """One pass over the rows of X in order: one step per example, or per batch on its mean loss."""
         y = gold_classes(X, y)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
                 error = self.gradient(X_batch @ self.W.T, y_batch)
                 gradient = error.T @ X_batch / len(y_batch)
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
+                self.shrink(learning_rate * l1_penalty)
             return
-        whole = len(y) - len(y) % self.BLOCK
+        every = self.TRUNCATION if l1_penalty else len(y)
+        for start in range(0, len(y), every):
+            stop = min(start + every, len(y))
+            self.take_steps(X, y, start, stop, learning_rate, l2_penalty)
+            self.shrink(learning_rate * l1_penalty * (stop - start))
+
+    def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
+        """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once.
+
+        Where W would be read, its scores are asked of the block; where it would change, the block
+        is given the error.
+        """
+        whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
         settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
-        for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings):
+        for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
             for i, y_i in enumerate(y_block):
                 block.errors[i] = self.gradient(block.scores(i), y_i)
-        for x_i, y_i in zip(X[whole : len(y)], y[whole:], strict=True):  # too few for a block
-            self.update_weight(x_i, y_i, learning_rate, l2_penalty)
+        for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # the last few
+            for x_i, y_i in zip(X_rest, y_rest, strict=True):
+                self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 
 
 class MLP(Model):
@@ -248,19 +274,11 @@ def gold_classes(X, y):
 # --------------------------------------------------------------------------------------------
 # Options
 
-ACCURACIES = Figure(
-    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, best="validation"
-)
 FIGURES = {
-    "perceptron": [ACCURACIES],
-    "logistic_regression": [
-        ACCURACIES,
-        Figure("w_norms", "norm of the weights", {"|W|": "w_norm"}),
-        Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-        Figure("cost", "loss and l2 penalty", {"train": "train_cost", "validation": "val_cost"}),
-    ],
-    "mlp": [ACCURACIES, Figure("loss", "cross-entropy", {"train": "loss"})],
-}  # fmt: skip
+    "perceptron": [figures.ACCURACIES],
+    "logistic_regression": [figures.ACCURACIES, figures.NORMS, figures.LOSSES, figures.COSTS],
+    "mlp": [figures.ACCURACIES, figures.TRAINING_LOSS],
+}
 
 
 def parse_arguments(arguments):
@@ -275,6 +293,7 @@ def parse_arguments(arguments):
     option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {:g}")
     option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "
            "to the gradient", lr, "l2", "l2 penalty {:g}")
+    option("l1_penalty", options.non_negative, 0.0, "adds l1_penalty * |W|_1 to the cost, by proximal steps", lr, "l1")
     # fmt: on
     parser.shared_options()
     return sweep.parse(parser, arguments, file_name)
@@ -332,27 +351,30 @@ def train(opt, names, data):
             with run.clock("evaluation"):
                 if opt.model == "logistic_regression":
                     sets = (evaluated_X, train_y), (val_X, val_y)
-                    line, figures = measure(model, opt.l2_penalty, *sets)
+                    line, numbers = measure(model, opt, *sets)
                 else:
                     train_acc = model.evaluate(evaluated_X, train_y)
                     val_acc = model.evaluate(val_X, val_y)
                     line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
-                    figures = {"train_acc": train_acc, "val_acc": val_acc}
+                    numbers = {"train_acc": train_acc, "val_acc": val_acc}
             if opt.model == "mlp":
-                line, figures["loss"] = f"loss: {loss:.4f} | {line}", loss
-            run.end_epoch(line, numpy_state.state(model, order), **figures)
+                line, numbers["loss"] = f"loss: {loss:.4f} | {line}", loss
+            run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
         test_acc = model.evaluate(test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
         last = run.history[-1]
-        run.finish(
-            weights=model.W[:, :-1] if isinstance(model, LinearModel) else None,
-            train_acc=last["train_acc"],
-            val_acc=last["val_acc"],
-            test_acc=test_acc,
-        )
+        final = {"train_acc": last["train_acc"], "val_acc": last["val_acc"], "test_acc": test_acc}
+        run.finish(outcome(model, test_X, test_y), **final)
     return model, run.history
+
+
+def outcome(model, X, y):
+    """What came of the model on the test images, for the run's pictures."""
+    scores, predictions = np.concatenate(list(model.score_blocks(X))), model.predict(X)
+    weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+    return Outcome(predictions, margins(scores, predictions, y), weights)
 
 
 def precisions(opt):
@@ -376,20 +398,22 @@ def build(opt, n_classes, n_features, dtype):
     if opt.model == "mlp":
         return MLP(n_classes, n_features, opt.hidden_size, dtype), settings
     settings["l2_penalty"] = opt.l2_penalty
-    model = Perceptron if opt.model == "perceptron" else LogisticRegression
-    return model(n_classes, n_features, dtype), settings
+    if opt.model == "perceptron":
+        return Perceptron(n_classes, n_features, dtype), settings
+    settings["l1_penalty"] = opt.l1_penalty
+    return LogisticRegression(n_classes, n_features, dtype), settings
 
 
-def measure(model, l2_penalty, train, val):
-    """The line and the figures of logistic regression after an epoch; `train` and `val` are (X, y)."""
+def measure(model, opt, train, val):
+    """The line and the numbers of logistic regression after an epoch; `train` and `val` are (X, y)."""
     train_acc, train_loss = accuracy_and_loss(model, *train)
     val_acc, val_loss = accuracy_and_loss(model, *val)
     norm = float(np.linalg.norm(model.W))
-    penalty = l2_penalty / 2 * norm**2
-    figures = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
-    figures |= {"train_loss": train_loss, "val_loss": val_loss}
-    figures |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
-    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", figures
+    penalty = opt.l2_penalty / 2 * norm**2 + opt.l1_penalty * float(np.abs(model.W).sum())
+    numbers = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
+    numbers |= {"train_loss": train_loss, "val_loss": val_loss}
+    numbers |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
+    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", numbers
 
 
 def accuracy_and_loss(model, X, y):
