@@ -130,7 +130,8 @@ class Entry:
             return self.state, "failed" if self.job.failure else "missing"
         if self.is_proof:
             return self.proof[-1], "out" if "FAILED" in self.proof[-1] else "in"
-        if self.quick:  # which the top of the report says
+        nothing_published = not (self.experiment.published or self.experiment.band)
+        if self.quick or nothing_published:  # the top of the report says what -quick means
             return "", "none"
         if not self.dataset.comparable:
             return self.dataset.relation, "none"

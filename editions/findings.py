@@ -20,10 +20,8 @@ def one_class(record, dataset):
     label = dataset.only_class(final)
     if label is None:
         return ""
-    return (
-        f"It gives one class, {dataset.data.class_names[label]}, for every image: the accuracies are that "
-        "class's share of the images."
-    )
+    name = dataset.data.class_names[label]
+    return f"It gives one class ({name}) for every image; the accuracies are that class's shares."
 
 
 def run_findings(record, dataset):

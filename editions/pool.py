@@ -200,10 +200,10 @@ class Pool:
         self.bar.set_postfix_str(self.time_left().removeprefix("; "))
 
     def time_left(self):
-        """'; about 3 min 20 s left', or '' before an epoch was measured, and at the end."""
+        """'; about 3 min 20 s left', or '' before an epoch was measured, and in the last second."""
         with self.turn:
             seconds = self.seconds_left()
-        return f"; about {in_words(seconds)} left" if seconds else ""
+        return f"; about {in_words(seconds)} left" if seconds >= 1 else ""
 
     def seconds_left(self):
         """The seconds until the last run ends: those under way to their ends, the others in turn.

@@ -91,7 +91,7 @@ def write(edition, jobs, folder, dataset, quick):
 def baseline(dataset):
     """What giving the most frequent training class alone reaches: a name, and {split: share}."""
     label = dataset.majority
-    return f"one class, {dataset.data.class_names[label]}", dataset.shares(label)
+    return f"one class ({dataset.data.class_names[label]})", dataset.shares(label)
 
 
 def glance_rows(entries, base):

@@ -7,7 +7,6 @@ HOMEWORK_DATA the files themselves are looked at, and no run is made.
 """
 
 import os
-import re
 
 import pytest
 from conftest import run_script
@@ -45,9 +44,12 @@ def published_lines(log):
 
 
 def printed_lines(out):
-    lines = [line for line in out.splitlines() if " acc: " in line]
-    found = [dict(re.findall(r"([\w ]+?): (\S+)", line)) for line in lines]
-    return [{k.strip(): v for k, v in line.items()} for line in found if "val acc" in line]
+    found = []
+    for line in out.splitlines():
+        pairs = [part.split(": ") for part in line.split(" | ") if ": " in part]
+        if any(name == "val acc" for name, _ in pairs):
+            found.append(dict(pairs))
+    return found
 
 
 @pytest.mark.long

@@ -82,7 +82,8 @@ def test_verdicts():
     inside = Found([0.6], test=0.5)
     assert entry_of(inside, band).verdict() == ("in the band", "in")
     assert entry_of(Found([0.4], test=0.7), band).verdict()[0] == "outside: val acc and test acc"
-    assert entry_of(inside).verdict()[0] == "no band"
+    assert entry_of(inside, published=[published(test="0.4")]).verdict()[0] == "no band"
+    assert entry_of(inside).verdict()[0] == ""
     assert (
         entry_of(inside, band, no_verdict="does not converge").verdict()[0] == "does not converge"
     )
@@ -212,7 +213,7 @@ def test_logs_are_drawn_beside_ours_on_the_very_data_alone():
 def test_a_run_that_gives_one_class_says_so_first():
     alone = Found([0.75] * 5, train=0.8, test=0.5)
     row = entry_of(alone)
-    assert row.findings()[0].startswith("It gives one class, cat, for every image")
+    assert row.findings()[0].startswith("It gives one class (cat) for every image")
     (_, _, _, note), *_ = row.numbers(["test"])
     assert "gives one class alone" in note
     assert "one class" not in " ".join(entry_of(Found([0.75] * 5, train=0.8, test=0.6)).findings())
@@ -220,11 +221,11 @@ def test_a_run_that_gives_one_class_says_so_first():
 
 def test_the_baseline_is_the_largest_training_class():
     assert report.baseline(dataset()) == (
-        "one class, cat",
+        "one class (cat)",
         {"train": 0.8, "val": 0.75, "test": 0.5},
     )
     *_, (row, table) = report.glance_rows([entry_of(Found([0.9]))], report.baseline(dataset()))
-    assert row["run"] == "one class, cat" and row["val_acc"] == table["val_acc"] == 0.75
+    assert row["run"] == "one class (cat)" and row["val_acc"] == table["val_acc"] == 0.75
 
 
 @pytest.mark.parametrize("n", [1, 2])

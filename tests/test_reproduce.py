@@ -170,7 +170,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     verdicts = [(row["in_band"], row["verdict"]) for row in glance]
     assert verdicts[0] == ("1", "in the band")
     assert verdicts[1][0] == "0" and verdicts[1][1].startswith("outside: ")
-    assert verdicts[2:] == [("", "no band"), ("", "no band"), ("", "every claim holds")]
+    assert verdicts[2:] == [("", "no band"), ("", ""), ("", "every claim holds")]
     assert glance[0]["band_test_low"] == "0.0" and glance[2]["published_test_high"] == "0.51"
     sentences = (
         "It is the very data that the published numbers belong to.",
@@ -551,6 +551,21 @@ def test_from_an_empty_file_each_line_names_what_to_write(run_small, small):
         small.write_text(small.read_text() + "\n".join(lines) + "\n")
         assert lines[0].partition(" = ")[0] in outcome.err
     assert run_small("-print").status == 0
+
+
+def test_the_edition_of_the_documentation(run_small, small):
+    """The tables of docs/reproduce.md, put together as it says, and the mistakes that it shows."""
+    text = (ROOT / "docs" / "reproduce.md").read_text()
+    first, compared, theory, digests, published = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    top, question = first.split("\n[[questions]]", 1)
+    whole = f"{top}{digests}\n[[questions]]{question}{published}\n{compared}\n{theory}"
+    small.with_name("next.toml").write_text(whole)
+    edition = tables.load("next")
+    assert [q.number for q in edition.questions] == ["1.1", "1.2", "2", "3"]
+    assert len(commands.resolve(edition)) == 6
+    perceptron = edition.questions[0].experiments[0]
+    assert len(perceptron.published) == 3 and perceptron.band
+    assert len(edition.digests) == 3
 
 
 def test_only(small):
