@@ -3,6 +3,7 @@
     python reproduce.py ist-2024
     python reproduce.py ist-2024 -only 1.1 2.2b
     python reproduce.py ist-2024 -report
+    python reproduce.py ist-2024 -seeds 5
     python reproduce.py ist-2024 -quick -print | xargs -d '\\n' -P 2 -I{} sh -c '{}'
 
 What an edition asks is in editions/; docs/reproduce.md writes a new one. Each experiment is a command
@@ -14,7 +15,7 @@ its checkpoint. When nothing is left to run, or what is left has failed, the rep
 from pathlib import Path
 
 from editions import commands, dataset, plan, pool, report, tables
-from lab.options import PLOTS, Parser, count
+from lab.options import PLOTS, Parser, count, whole_number
 from lab.process import Incomplete, Stopped, run_script
 from utils import notice
 
@@ -52,6 +53,13 @@ def parse_arguments(arguments):
         type=count,
         metavar="N",
         help="threads of each run (default: what OMP_NUM_THREADS says, else 1)",
+    )
+    parser.add_argument(
+        "-seeds",
+        type=whole_number(1, 20),
+        metavar="N",
+        help="repeat each run with so many seeds, 42 and then 1, 2, ...: what is luck and what is not "
+        "(default: the edition's, else 1)",
     )
     parser.add_argument(
         "-quick",

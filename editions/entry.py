@@ -1,7 +1,9 @@
 """One run in the report: its numbers beside the published ones, the verdict, the published curves."""
 
+import contextlib
 from decimal import ROUND_DOWN, Decimal
 
+from editions import statistics
 from editions.findings import one_class, run_findings
 from editions.plan import Proof
 from lab.quantities import as_text, head_of, join_words, name_of
@@ -34,7 +36,8 @@ def written(quantity, value):
         return low if low == high else f"{low} to {high}"
     if isinstance(value, dict):
         mean, deviation = (as_text(key, value[name]) for name in ("mean", "deviation"))
-        return f"{mean} ± {deviation} ({value['count']} runs)"
+        runs = f" ({value['count']} runs)" if "count" in value else ""
+        return f"{mean} ± {deviation}{runs}"
     return as_text(key, value)
 
 
@@ -61,6 +64,16 @@ def agrees(ours, published):
     return Decimal(published) in (rounded(ours, digits), cut)
 
 
+def numbers_of(record):
+    """{quantity: number} of a run, as the published ones are called."""
+    numbers = {**record.epochs[-1], **record.final, "seconds": record.seconds_of_epochs}
+    found = {
+        quantity: next((numbers[key] for key in keys if numbers.get(key) is not None), None)
+        for quantity, keys in KEYS.items()
+    }
+    return {quantity: value for quantity, value in found.items() if value is not None}
+
+
 class Entry:
     """An experiment of a question in the report: its job's result, if there is one, and what it shows.
 
@@ -81,19 +94,20 @@ class Entry:
                 self.state = "not run yet" if str(error) == "not run yet" else f"to run: {error}"
             else:
                 self.proof, self.record = (result, None) if self.is_proof else ([], result)
+        self.repeated = [self.record] if self.record else []  # with every seed, ours first
+        for other in getattr(job, "repetitions", []) if self.record else []:
+            with contextlib.suppress(InputError):
+                self.repeated.append(other.result())
 
     @property
     def ours(self):
         """{quantity: number} of our run, as the published ones are called; {} without a record."""
-        if self.record is None:
-            return {}
-        last, final = self.record.epochs[-1], self.record.final
-        numbers = {**last, **final, "seconds": self.record.seconds_of_epochs}
-        found = {
-            quantity: next((numbers[key] for key in keys if numbers.get(key) is not None), None)
-            for quantity, keys in KEYS.items()
-        }
-        return {quantity: value for quantity, value in found.items() if value is not None}
+        return numbers_of(self.record) if self.record else {}
+
+    def over_seeds(self, quantity):
+        """A quantity's values, one a seed; of a seed whose run diverged none."""
+        found = [numbers_of(record).get(quantity) for record in self.repeated]
+        return [value for value in found if value is not None]
 
     # ---- verdicts
 
@@ -157,15 +171,36 @@ class Entry:
         if self.record and one_class(self.record, self.dataset):
             notes.append("gives one class alone")
         yield row("ours", "ours", self.ours, "; ".join(filter(None, notes)))
+        if len(self.repeated) > 1:
+            means = {}
+            for quantity in self.ours:
+                values = self.over_seeds(quantity)
+                if quantity != "seconds" and len(values) > 1:
+                    about = statistics.summary(values)
+                    means[quantity] = {"mean": about.mean, "deviation": about.deviation}
+            yield row("ours", f"mean of {len(self.repeated)} seeds", means, "")
         for published in self.experiment.published:
             notes = [published["flaw"], published["note"]]
             if self.agreement(published) and not self.quick:
                 short = f"equal in its {most_digits(published)} decimals"
                 notes.append("equal" if self.is_equal(published) else short)
+            elif self.agreement(published) is False and not self.quick:
+                notes.append(self.beside_seeds(published))
             kind = "flawed" if published["flaw"] else "published"
             yield row(kind, published["source"], published, "; ".join(filter(None, notes)))
         if self.experiment.band:
             yield row("band", "band of correct results", self.experiment.band, "")
+
+    def beside_seeds(self, published):
+        """Where published accuracies lie beside the interval in which one more of our runs falls."""
+        said = []
+        for split in SPLITS if len(self.repeated) > 1 else ():
+            if isinstance(published.get(split), Decimal):
+                interval = statistics.next_run_interval(self.over_seeds(split))
+                where = "inside" if float(published[split]) in interval else "outside"
+                low, high = (as_text(key_of(split), end) for end in interval)
+                said.append(f"{head_of(key_of(split))} {where} {low} to {high}")
+        return f"of one more seed: {', '.join(said)}" if said else ""
 
     def reference(self):
         """The published numbers that the first table has: equal ones, else the first without a flaw."""
@@ -210,6 +245,11 @@ class Entry:
         if self.record is None:
             return []
         sentences = run_findings(self.record, self.dataset)
+        if len(self.repeated) > 1:
+            for split in ("val", "test"):
+                name = name_of(key_of(split))
+                said = statistics.describe(self.over_seeds(split))
+                sentences.append(f"{name[0].upper()}{name[1:]}: {said[0].lower()}{said[1:]}")
         if self.verdict()[1] == "out":
             sentences += self.about_outside()
         return sentences

@@ -18,6 +18,7 @@ from editions.dataset import DataSet
 from lab.checkpoint import read_checkpoint, read_state
 from lab.names import file_path
 from lab.options import recorded_options
+from lab.pictures import quantities
 from lab.quantities import join_words, name_of
 from lab.record import FINISHED, read_record
 from lab.version import code_version
@@ -25,6 +26,12 @@ from utils import SPLITS, InputError
 
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
 QUICK = 100  # -quick trains this fraction of the epochs
+PICTURES = {
+    "weights": "weights, one image for each class",
+    "weight-histogram": "how many weights are how large",
+    "confusion": "test images of each class, and what they are taken for",
+    "mistakes": "test images that are wrong with most confidence",
+}
 # Seconds a training example and feature takes in an epoch on one core of 2024: of a linear model, and
 # for each hidden unit of the first layer; and an update in PyTorch. What was measured replaces them.
 LINEAR, UNIT, UPDATE = 3e-9, 6e-11, 1e-3
@@ -48,6 +55,7 @@ class Job:
     words: list
     folder: Path
     code: str
+    seed: int | None = field(default=None, kw_only=True)  # of a repetition with another seed
     failure: str = field(default="", kw_only=True)  # what its process said when it failed
     epochs = 1  # what its progress is counted in
     startup = 0.0
@@ -60,7 +68,8 @@ class Job:
     @property
     def title(self):
         question, experiment = self.uses[0]
-        return f"{question.number} {experiment.name}"
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"{question.number} {experiment.name}{seed}"
 
     @property
     def cost(self):
@@ -119,6 +128,7 @@ class Run(Job):
     name: str
     drawn: list
     dataset: DataSet
+    repetitions: list = field(default_factory=list, kw_only=True)  # `Run`s with other seeds
 
     @property
     def epochs(self):
@@ -152,8 +162,8 @@ class Run(Job):
             figure.quantity: join_words([name_of(key) for key in figure.curves.values()])
             for figure in self.drawn
         }
-        if self.script == "hw1-q1.py" and self.opt.model != "mlp":
-            captions["weights"] = "weights, one image for each class"
+        linear = self.script == "hw1-q1.py" and self.opt.model != "mlp"
+        captions |= {quantity: PICTURES[quantity] for quantity in quantities(linear)}
         return [(text, self.path(quantity, "png")) for quantity, text in captions.items()]
 
     def result(self):
@@ -189,13 +199,13 @@ class Run(Job):
         """How its last checkpoint contradicts its record, in words; "" if it does not."""
         try:
             checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
-            quantities = checkpoint.identity.get("quantities", [])
+            names = checkpoint.identity.get("quantities", [])
             if checkpoint.code != self.code or checkpoint.epochs != self.opt.epochs:
                 return ""
-            _, history = read_state(checkpoint, quantities)
+            _, history = read_state(checkpoint, names)
         except InputError:  # none, or a damaged one, which says nothing
             return ""
-        for name in quantities:
+        for name in names:
             ours = [row.get(name) for row in record.epochs]
             theirs = [row[name] if math.isfinite(row[name]) else None for row in history]
             if ours != theirs:
@@ -295,6 +305,22 @@ def planned(edition, resolved, folder, dataset, opt):
                 continue
             figures = script_module(script).FIGURES
             figures = figures[run.model] if isinstance(figures, dict) else figures
-            job = uses, command, [*command, *where], folder, codes[script]
-            by_name[name] = Run(*job, run, name, figures, dataset)
-    return list(by_name.values())
+            about = folder, codes[script]
+            first = Run(uses, command, [*command, *where], *about, run, name, figures, dataset)
+            by_name[name] = first
+            for seed in other_seeds(run, question, opt.seeds or edition.seeds):
+                run, name, _ = only_run(experiment, [*words, "-seed", str(seed)])
+                words_of_seed = [*command, "-seed", str(seed)]
+                first.repetitions.append(
+                    Run(uses, words_of_seed, [*words_of_seed, *where], *about, run, name, figures,
+                        dataset, seed=seed)
+                )  # fmt: skip
+    jobs = list(by_name.values())
+    return jobs + [each for job in jobs for each in getattr(job, "repetitions", [])]
+
+
+def other_seeds(opt, question, count):
+    """The seeds that a run is repeated with: 1, 2, ...; none where the question is about seeds."""
+    if "seed" in question.compare:
+        return []
+    return [seed for seed in range(1, count + 1) if seed != opt.seed][: count - 1]

@@ -16,10 +16,10 @@ import base64
 import utils
 from editions.dataset import STANDIN, UNNAMED
 from editions.entry import KEYS, Entry, key_of, written
-from editions.findings import comparison_findings
+from editions.findings import comparison_findings, seeds_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
-from lab import comparison
+from lab import comparison, repetitions
 from lab.figures import save_figure
 from lab.files import replacing
 from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
@@ -43,7 +43,7 @@ def write(edition, jobs, folder, dataset, quick):
 
     folder.mkdir(parents=True, exist_ok=True)
     base = baseline(dataset)
-    jobs_by_use = {experiment.where: job for job in jobs for _, experiment in job.uses}
+    jobs_by_use = {e.where: job for job in jobs if job.seed is None for _, e in job.uses}
     sections, shown = [], {}
     for question in edition.questions:
         entries = [
@@ -149,6 +149,7 @@ class Section:
         self.question, self.entries, self.base = question, entries, base
         self.earlier = {id(e.job): shown[id(e.job)] for e in entries if id(e.job) in shown}
         self.rows, self.figures, self.sentences = [], [], []
+        self.over_seeds = False  # is the comparison one of means?
         self.logs = {}  # {experiment's name: (sentences, figures)}
 
     def columns(self):
@@ -215,14 +216,24 @@ class Section:
         ]
         _, shares = self.base
         base = {key_of(split): shares[split] for split in ("val", "test")}
-        self.rows = comparison.table(settings, records, base)
-        comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
-        if options != ["seed"]:
-            self.sentences = comparison_findings(labels, records, "batch_size" in options)
         subject = comparison.subject(entries[0].job.opt.model, options)
-        curves = self.question.curves
-        for key, figure in comparison.overlays(records, labels, subject, data_title, curves):
-            self.figures.append(save(figure, folder / f"{stem}-{key}", name_of(key)))
+        about = subject, data_title, self.question.curves
+        groups = [entry.repeated for entry in entries]
+        self.over_seeds = min(map(len, groups)) > 1
+        if self.over_seeds:
+            self.rows = repetitions.table(settings, groups, base)
+            self.sentences = seeds_findings(labels, groups)
+            figures = repetitions.overlays(groups, labels, *about)
+        else:
+            self.rows = comparison.table(settings, records, base)
+            if options != ["seed"]:
+                self.sentences = comparison_findings(labels, records, "batch_size" in options)
+            figures = comparison.overlays(records, labels, *about)
+        comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
+        for key, figure in figures:
+            name = name_of(key)
+            caption = repetitions.caption(name, groups) if self.over_seeds else name
+            self.figures.append(save(figure, folder / f"{stem}-{key}", caption))
 
 
 def lighten(figure, labels):

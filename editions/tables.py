@@ -9,6 +9,7 @@ by step. Its fields, * for those that may be left out:
     standin *   true: where the file is missing, the stand-in images serve
     known *     the name of its data set in lab/known_data.py; or, for any other data set,
     digests *   { train, val, test }: SHA-256 of each split's images, as every report shows them
+    seeds *     how many seeds each run is repeated with, if reproduce.py is not told otherwise
     examples    { train, val, test }: how many images the course's own splits have
     questions   a table each:
         number      as in the handout; -only takes it, or the start of it
@@ -108,6 +109,7 @@ class Edition:
     known: str
     digests: dict
     examples: dict
+    seeds: int
     questions: list
 
 
@@ -135,9 +137,12 @@ def load(name):
         known=top.text("known", ""),
         digests=_digests(top),
         examples=_examples(top),
+        seeds=top.take("seeds", int, 1),
         questions=[_question(fields) for fields in top.tables("questions", "question")],
     )
     top.finish("an edition")
+    if not 1 <= edition.seeds <= 20:
+        raise top.wrong("seeds", "must be from 1 to 20")
     if edition.known and edition.known not in KNOWN:
         raise top.wrong("known", f"there are {', '.join(KNOWN)}; for other data write digests")
     if edition.known and edition.digests:

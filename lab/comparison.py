@@ -168,17 +168,24 @@ def subject(model, options):
     return f"{called(model)}, by {' and '.join(option.replace('_', ' ') for option in options)}"
 
 
+def shared_quantities(records, only=None):
+    """The quantities that all histories have, of those in `only`; an empty or no list is all."""
+    return [
+        quantity
+        for quantity in records[0].epochs[0]
+        if quantity != "epoch"
+        and all(quantity in record.epochs[0] for record in records)
+        and (not only or quantity in only)
+    ]
+
+
 def overlays(records, labels, subject, data_title, only=None, show=False):
     """Yield (quantity, figure) for each quantity that all histories have, a curve a run.
 
     A run with fewer epochs than another ends earlier. `only` is a list of quantities, or None for all.
     """
     longest = max(len(record.epochs) for record in records)
-    for quantity in records[0].epochs[0]:
-        if quantity == "epoch" or any(quantity not in record.epochs[0] for record in records):
-            continue
-        if only and quantity not in only:
-            continue
+    for quantity in shared_quantities(records, only):
         curves = {
             label: [row[quantity] for row in record.epochs]
             + [float("nan")] * (longest - len(record.epochs))

@@ -18,6 +18,12 @@ NAMES = {
     "best_epoch": "in epoch",
     "moves": "range over the last epochs",
     "runs_at_a_time": "runs at a time",
+    "val_deviation": "deviation",
+    "test_deviation": "deviation of the test accuracy",
+    "lowest_val_acc": "lowest validation accuracy",
+    "highest_val_acc": "highest validation accuracy",
+    "lowest_test_acc": "lowest test accuracy",
+    "highest_test_acc": "highest test accuracy",
 }
 # Heads of a table's columns are as the scripts print them.
 HEADS = {
@@ -29,6 +35,12 @@ HEADS = {
     "val_loss": "val loss",
     "w_norm": "W norm",
     "best_val_acc": "highest val acc",
+    "val_deviation": "± val",
+    "test_deviation": "± test",
+    "lowest_val_acc": "lowest val",
+    "highest_val_acc": "highest val",
+    "lowest_test_acc": "lowest test",
+    "highest_test_acc": "highest test",
     "moves": "moves by",
 }
 UNITS = {"loss": "cross-entropy", "cost": "cross-entropy + l2 penalty"}
@@ -52,7 +64,7 @@ def axis_label(key):
 
 def is_accuracy(key):
     """Is the quantity a share of images, from 0 to 1?"""
-    return key == "moves" or key.endswith("_acc")
+    return key == "moves" or key.endswith(("_acc", "_deviation"))
 
 
 def as_text(key, value):

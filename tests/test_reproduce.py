@@ -616,3 +616,36 @@ def test_a_full_disk_is_one_line(run_small, monkeypatch):
     outcome = run_small("-report")
     assert (outcome.status, len(outcome.err_lines)) == (1, 1)
     assert "glance.csv: cannot be written (No space left on device)" in outcome.err
+
+
+def test_seeds_are_repetitions(run_small, tmp_path):
+    """Each run once a seed; means, ranges and what cannot be told in place of a best seed."""
+    outcome = run_small("-seeds", 3, "-only", "1.2")
+    assert outcome.status == 0, outcome.err
+    folder = tmp_path / "plots" / "small"
+    found = records(folder)
+    assert sorted(record["options"]["seed"] for record in found.values()) == [1, 1, 2, 2, 42, 42]
+    with open(folder / "question-1.2a.csv") as stream:
+        none, penalty, one_class = csv.DictReader(stream)
+    assert (none["seeds"], penalty["seeds"], one_class["seeds"]) == ("3", "3", "")
+    ends = [
+        record["final"]["val_acc"]
+        for record in found.values()
+        if record["options"]["l2_penalty"] == 0.01
+    ]
+    assert float(penalty["val_acc"]) == pytest.approx(sum(ends) / 3, abs=5e-5)
+    assert float(penalty["lowest_val_acc"]) == pytest.approx(min(ends), abs=5e-5)
+    page = (folder / "report.md").read_text()
+    assert "mean of 3 seeds" in page
+    assert "The highest mean validation accuracy" in page
+    assert "bold the mean of 3 seeds, thin each seed" in page
+    assert "of one more seed: test acc outside" in page
+    assert run_small("-seeds", 3, "-print", "-only", "1.2").out == ""
+    assert len(run_small("-seeds", 4, "-print", "-only", "1.2").out.splitlines()) == 2
+
+
+def test_a_question_about_seeds_has_no_repetitions(small, make_plan, tiny_npz, tmp_path):
+    text = small.read_text().replace('compare = "l2_penalty"', 'compare = "seed"')
+    small.write_text(text.replace("-epochs 300 -l2_penalty 0.01", "-epochs 300 -seed 7"))
+    jobs = plan_of("small", tiny_npz, tmp_path, "-seeds", "3")
+    assert sum(job.seed is not None for job in jobs) == 2  # the perceptron's
