@@ -4,10 +4,9 @@
     python hw1-q1.py logistic_regression -epochs 100 -l2_penalty 0.01
     python hw1-q1.py mlp
 
-The models come first, then the options, then the loop over epochs. What is asked of each model is
-the gradient of its loss at its scores; `rank_one_blocks` turns those of several examples into exact
-steps of one per example, many times faster than a loop over the weights: fast/blocks.py says how,
-docs/exact-sgd.md why that is exact.
+The models come first, then the options, then the loop over epochs. A model gives the gradient of its
+loss at its scores; `rank_one_blocks` turns those of several examples into exact steps, one per
+example: fast/blocks.py says how, docs/exact-sgd.md why that is exact.
 """
 
 from lab import startup  # isort: skip
@@ -24,9 +23,8 @@ import utils
 from fast import ties
 from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
-from lab import names, numpy_state, options, process, sweep
-from lab.figures import Figure
-from lab.pictures import Outcome, margins
+from lab import figures, names, numpy_state, options, process, sweep
+from lab.pictures import Outcome
 from lab.run import Run
 
 SCRIPT = "hw1-q1.py"
@@ -63,20 +61,16 @@ def cross_entropy(logits, gold):
 class Model:
     """What the models share: classes from scores. X is (n, features) or a `FeatureMatrix`."""
 
-    def score_blocks(self, X):
-        """Yield the scores of a block of rows at a time."""
-        for X_block, _ in blocks(X, range(len(X)), CHUNK):
-            yield self.scores(X_block)
-
     def predict(self, X):
         """The class of each row's largest score, the first of equals, (n,); of one example a number."""
         if len(X.shape) == 1:
             return self.scores(X[None])[0].argmax()
-        return np.concatenate([scores.argmax(axis=1) for scores in self.score_blocks(X)])
+        rows = blocks(X, range(len(X)), CHUNK)
+        return np.concatenate([self.scores(X_block).argmax(axis=1) for X_block, _ in rows])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
-        return float(np.mean(self.predict(X) == gold_classes(X, y)))
+        return float(np.mean(self.predict(X) == np.reshape(y, len(X))))
 
 
 class LinearModel(Model):
@@ -95,21 +89,17 @@ class LinearModel(Model):
 class Perceptron(LinearModel):
     """Rosenblatt's perceptron for several classes.
 
-    On pixels / 256 its W is exact in float32 too: those pixels and their sums are multiples of
-    1/256, which float32 holds up to 2^16. What rounding could change are near ties: see fast/ties.py.
+    On pixels / 256 its W is exact in float32 too, as sums of multiples of 1/256 up to 2^16. What
+    rounding of the scores could change are near ties: see fast/ties.py.
     """
 
     BLOCK = 32  # examples between two estimates of the rounding
-
-    def __init__(self, n_classes, n_features, dtype=np.float64):
-        super().__init__(n_classes, n_features, dtype)
-        self.rounding = None  # of the scores, at most; None where they are in float64
+    rounding = None  # of the scores, at most; None where they are in float64
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
-        """Add x_i (n_features,) to the row of its class y_i and take it from the predicted one's.
+        """If y_i is not predicted, add x_i (n_features,) to its row and take it from the predicted one's.
 
-        Nothing changes when they agree. The learning rate does not matter to a perceptron that
-        starts at zero, and is 1; the penalty is for other models.
+        The learning rate, which only scales a W that starts at zero, is 1; the penalty is not used.
         """
         y_hat = ties.argmax(self.W, x_i, self.rounding)
         if y_hat != y_i:
@@ -118,14 +108,12 @@ class Perceptron(LinearModel):
 
     def train_epoch(self, X, y, learning_rate=1.0, l2_penalty=0.0, batch_size=1):
         """One pass over the rows of X in order: one update per example, or a mean one per batch."""
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
+            onehot = np.eye(len(self.W))
             for X_batch, y_batch in blocks(X, y, batch_size):
-                rows = np.arange(len(y_batch))
-                step = np.zeros((len(y_batch), len(self.W)))
-                step[rows, y_batch] += 1
-                step[rows, (X_batch @ self.W.T).argmax(axis=1)] -= 1
-                self.W += step.T @ X_batch / len(y_batch)
+                error = onehot[(X_batch @ self.W.T).argmax(axis=1)] - onehot[y_batch]
+                self.W -= error.T @ X_batch / len(y_batch)
             return
         for X_block, y_block in blocks(X, y, self.BLOCK):
             self.rounding = ties.bound_over_steps(self.W, self.BLOCK)
@@ -139,9 +127,8 @@ class LogisticRegression(LinearModel):
     # Examples. The Gram matrices' work grows with it, the number of calls shrinks; and with 6,913
     # features about 12 rows are the most that OpenBLAS's routine for small products takes.
     BLOCK = 12
-    # Examples between two proximal steps for l1, of so many times its threshold. After each example
-    # the next gradient step would move every weight off zero again (Langford, Li and Zhang, Sparse
-    # online learning via truncated gradient, 2009).
+    # Examples between two proximal steps for l1: the gradient step of the next example would move
+    # every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
     TRUNCATION = 1920
 
     def gradient(self, scores, y):
@@ -154,20 +141,13 @@ class LogisticRegression(LinearModel):
         self.W -= learning_rate * (np.outer(error, x_i) + l2_penalty * self.W)
 
     def shrink(self, threshold):
-        """Take `threshold` off every |weight|, to exactly zero at the most: l1's proximal step.
-
-        It minimises |V - W|^2 / 2 + threshold |V|_1 over V; |V|_1 has no gradient at zero.
-        """
+        """l1's proximal step: take `threshold` off every |weight|, to exactly zero at the most."""
         if threshold:
             self.W -= np.clip(self.W, -threshold, threshold)
 
     def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, l1_penalty=0.0):
-        """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
-
-        The steps are those of `update_weight`, those of a block at once: where W would be read, its
-        scores are asked of the block; where it would change, the block is given the error.
-        """
-        y = gold_classes(X, y)
+        """One pass over the rows of X in order: one step per example, or per batch on its mean loss."""
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
                 error = self.gradient(X_batch @ self.W.T, y_batch)
@@ -175,18 +155,26 @@ class LogisticRegression(LinearModel):
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
                 self.shrink(learning_rate * l1_penalty)
             return
-        settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
-        whole = len(y) - len(y) % self.BLOCK
-        for start in range(0, len(y), self.TRUNCATION if l1_penalty else len(y)):
-            stop = min(start + self.TRUNCATION, len(y)) if l1_penalty else len(y)
-            y_whole = y[: min(stop, whole)]
-            for block, y_block in rank_one_blocks(self.W, X, y_whole, *settings, start=start):
-                for i, y_i in enumerate(y_block):
-                    block.errors[i] = self.gradient(block.scores(i), y_i)
-            for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # too few for a block
-                for x_i, y_i in zip(X_rest, y_rest, strict=True):
-                    self.update_weight(x_i, y_i, learning_rate, l2_penalty)
+        every = self.TRUNCATION if l1_penalty else len(y)
+        for start in range(0, len(y), every):
+            stop = min(start + every, len(y))
+            self.take_steps(X, y, start, stop, learning_rate, l2_penalty)
             self.shrink(learning_rate * l1_penalty * (stop - start))
+
+    def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
+        """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once.
+
+        Where W would be read, its scores are asked of the block; where it would change, the block
+        is given the error.
+        """
+        whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
+        settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
+        for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
+            for i, y_i in enumerate(y_block):
+                block.errors[i] = self.gradient(block.scores(i), y_i)
+        for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # the last few
+            for x_i, y_i in zip(X_rest, y_rest, strict=True):
+                self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 
 
 class MLP(Model):
@@ -211,11 +199,10 @@ class MLP(Model):
         return h, h @ self.W2.T + self.b2
 
     def backward(self, error, z):
-        """Backpropagation: the loss's gradient at z, given that at the logits, `error`.
+        """Backpropagation: the loss's gradient at z, given `error`, that at the logits.
 
-        It goes back through W2 and, where a unit is on, through relu. The gradient of a layer's
-        weights is the outer product of the error behind it and of its input: error h^T for W2 and
-        backward(error, z) x^T for W1; that of its biases is the error itself.
+        The gradients of the weights are outer products with each layer's input, error h^T for W2
+        and backward(error, z) x^T for W1; those of the biases are the errors themselves.
         """
         return error @ self.W2 * (z > 0)
 
@@ -227,9 +214,9 @@ class MLP(Model):
         """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
 
         Returns the mean over examples of the loss just before the update that they took part in.
-        The steps of W1 and b1 are taken a block at once, as in `LogisticRegression.train_epoch`.
+        W1 and b1 take the steps of a block at once, as in `LogisticRegression.take_steps`.
         """
-        y = gold_classes(X, y)
+        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
@@ -263,27 +250,14 @@ class MLP(Model):
         return total / len(y)
 
 
-def gold_classes(X, y):
-    """The classes of the rows of X as an array (n,), from (n,) or (n, 1); ValueError from others."""
-    return np.reshape(y, len(X))
-
-
 # --------------------------------------------------------------------------------------------
 # Options
 
-ACCURACIES = Figure(
-    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, best="validation"
-)
 FIGURES = {
-    "perceptron": [ACCURACIES],
-    "logistic_regression": [
-        ACCURACIES,
-        Figure("w_norms", "norm of the weights", {"|W|": "w_norm"}),
-        Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-        Figure("cost", "loss and penalty", {"train": "train_cost", "validation": "val_cost"}),
-    ],
-    "mlp": [ACCURACIES, Figure("loss", "cross-entropy", {"train": "loss"})],
-}  # fmt: skip
+    "perceptron": [figures.ACCURACIES],
+    "logistic_regression": [figures.ACCURACIES, figures.NORMS, figures.LOSSES, figures.COSTS],
+    "mlp": [figures.ACCURACIES, figures.TRAINING_LOSS],
+}
 
 
 def parse_arguments(arguments):
@@ -327,12 +301,8 @@ def train(opt, names, data):
     train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
     dtype, evaluation_dtype = precisions(opt)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
-    bias = opt.model != "mlp"
-    train_X = FeatureMatrix(data.arrays["train_images"], bias, dtype, scale)
-    evaluated_X, val_X, test_X = (
-        FeatureMatrix(data.arrays[f"{split}_images"], bias, evaluation_dtype, scale)
-        for split in utils.SPLITS
-    )
+    train_X, *_ = matrices(data, opt.model, dtype, scale)
+    evaluated_X, val_X, test_X = matrices(data, opt.model, evaluation_dtype, scale)
     model, settings = build(opt, data.n_classes, train_X.shape[1], dtype)
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
 
@@ -354,71 +324,67 @@ def train(opt, names, data):
                 shuffled_X = run.watched(train_X.reordered(order))
                 loss = model.train_epoch(shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
-                if opt.model == "logistic_regression":
-                    sets = (evaluated_X, train_y), (val_X, val_y)
-                    line, figures = measure(model, opt, *sets)
-                else:
-                    train_acc = model.evaluate(evaluated_X, train_y)
-                    val_acc = model.evaluate(val_X, val_y)
-                    line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
-                    figures = {"train_acc": train_acc, "val_acc": val_acc}
-            if opt.model == "mlp":
-                line, figures["loss"] = f"loss: {loss:.4f} | {line}", loss
-            run.end_epoch(line, numpy_state.state(model, order), **figures)
+                line, numbers = measure(model, opt, loss, (evaluated_X, train_y), (val_X, val_y))
+            run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
         test_acc = model.evaluate(test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
-        last = run.history[-1]
-        final = {"train_acc": last["train_acc"], "val_acc": last["val_acc"], "test_acc": test_acc}
-        run.finish(outcome(model, test_X, test_y), **final)
+        final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
+        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+        scores = np.concatenate([model.scores(X) for X, _ in blocks(test_X, test_y, CHUNK)])
+        outcome = Outcome.of(scores, test_y, model.predict(test_X), weights)
+        run.finish(outcome, **final, test_acc=test_acc)
     return model, run.history
-
-
-def outcome(model, X, y):
-    """What came of the model on the test images, for the run's pictures."""
-    scores, predictions = np.concatenate(list(model.score_blocks(X))), model.predict(X)
-    weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-    return Outcome(predictions, margins(scores, predictions, y), weights)
 
 
 def precisions(opt):
     """The types of the numbers that train and that evaluate: float32 where no printed digit changes.
 
-    The perceptron's survive it on pixels (see there), and near ties are settled exactly wherever
-    a linear model is evaluated on pixels. Logistic regression trained in float32 gets one example
-    in a million otherwise, now and then a fourth decimal. The MLP's digits depend on the order of
-    summation in any precision.
+    Logistic regression trained in float32 would get one example in a million otherwise. The MLP's
+    digits depend on the order of summation in any precision.
     """
     if opt.standardize:
-        return "float64", "float64"
-    if opt.model == "mlp":
-        return "float32", "float32"
-    return "float32" if opt.model == "perceptron" and opt.batch_size == 1 else "float64", "float32"
+        return np.float64, np.float64
+    exact = opt.model == "perceptron" and opt.batch_size == 1
+    return np.float32 if exact or opt.model == "mlp" else np.float64, np.float32
+
+
+def matrices(data, model, dtype, scale):
+    """The images of train, val and test as the matrices that a model sees, with a bias if linear."""
+    images = [data.arrays[f"{split}_images"] for split in utils.SPLITS]
+    return [FeatureMatrix(each, model != "mlp", dtype, scale) for each in images]
 
 
 def build(opt, n_classes, n_features, dtype):
     """The model that the options ask for, and the keywords of its `train_epoch`."""
     settings = {"learning_rate": opt.learning_rate, "batch_size": opt.batch_size}
-    if opt.model == "mlp":
-        return MLP(n_classes, n_features, opt.hidden_size, dtype), settings
-    settings["l2_penalty"] = opt.l2_penalty
     if opt.model == "perceptron":
         return Perceptron(n_classes, n_features, dtype), settings
-    settings["l1_penalty"] = opt.l1_penalty
+    if opt.model == "mlp":
+        return MLP(n_classes, n_features, opt.hidden_size, dtype), settings
+    settings |= {"l2_penalty": opt.l2_penalty, "l1_penalty": opt.l1_penalty}
     return LogisticRegression(n_classes, n_features, dtype), settings
 
 
-def measure(model, opt, train, val):
-    """The line and the figures of logistic regression after an epoch; `train` and `val` are (X, y)."""
-    train_acc, train_loss = accuracy_and_loss(model, *train)
-    val_acc, val_loss = accuracy_and_loss(model, *val)
+def measure(model, opt, loss, train, val):
+    """The line to print and the numbers to keep after an epoch; `train` and `val` are (X, y)."""
+    if opt.model == "logistic_regression":
+        train_acc, train_loss = accuracy_and_loss(model, *train)
+        val_acc, val_loss = accuracy_and_loss(model, *val)
+    else:
+        train_acc, val_acc = model.evaluate(*train), model.evaluate(*val)
+    line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
+    numbers = {"train_acc": train_acc, "val_acc": val_acc}
+    if opt.model == "perceptron":
+        return line, numbers
+    if opt.model == "mlp":
+        return f"loss: {loss:.4f} | {line}", numbers | {"loss": loss}
     norm = float(np.linalg.norm(model.W))
     penalty = opt.l2_penalty / 2 * norm**2 + opt.l1_penalty * float(np.abs(model.W).sum())
-    figures = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
-    figures |= {"train_loss": train_loss, "val_loss": val_loss}
-    figures |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
-    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", figures
+    numbers |= {"w_norm": norm, "train_loss": train_loss, "val_loss": val_loss}
+    numbers |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
+    return f"{line} | W norm: {norm:.4f}", numbers
 
 
 def accuracy_and_loss(model, X, y):

@@ -23,10 +23,9 @@ import utils
 from fast import layers as fast
 from fast.batches import ImageTensor, number_of_batches, shuffled_batches
 from fast.pixels import feature_statistics
-from lab import names, options, process, sweep, torch_state
+from lab import figures, names, options, process, sweep, torch_state
 from lab.alone import Alone
-from lab.figures import Figure
-from lab.pictures import Outcome, margins
+from lab.pictures import Outcome
 
 SCRIPT = "hw1-q2.py"
 ALONE = Alone()
@@ -136,10 +135,7 @@ def evaluate(model, X, y, criterion, block=2048, team=ALONE):
 # --------------------------------------------------------------------------------------------
 # Options
 
-FIGURES = [
-    Figure("training-loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-    Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
-]
+FIGURES = figures.TORCH
 MODELS = ["logistic_regression", "mlp"]
 
 
@@ -271,12 +267,9 @@ def outcome(model, X, block=2048):
     """What came of the model on the test images, an `ImageTensor`, for the run's pictures."""
     model.eval()
     starts = range(0, len(X), block)
-    predictions = [predict(model, X[start : start + block]) for start in starts]
-    scores = [model(X[start : start + block]).float() for start in starts]
-    predictions, scores, gold = (
-        tensor.cpu().numpy() for tensor in (torch.cat(predictions), torch.cat(scores), X.y)
-    )
-    return Outcome(predictions, margins(scores, predictions, gold))
+    predictions = torch.cat([predict(model, X[start : start + block]) for start in starts])
+    logits = torch.cat([model(X[start : start + block]) for start in starts]).float()
+    return Outcome.of(logits.cpu().numpy(), X.y.cpu().numpy(), predictions.cpu().numpy())
 
 
 def build(opt, n_classes, n_features):

@@ -73,9 +73,8 @@ def read_npz(path):
 
     Raises
     ------
-    InputError
-        Where the file is missing, damaged or not of this format. Pickled objects are never
-        loaded, and no more memory is taken than the file's size on disk can account for.
+    InputError where the file is missing, damaged or not of this format. Pickled objects are never
+    loaded, and no more memory is taken than the file's size on disk can account for.
     """
     path = Path(path)
     with opened_npz(path) as archive:
@@ -89,9 +88,8 @@ def opened_npz(path):
     if os.path.isdir(path):
         raise InputError(f"{path}: is a folder, not an .npz file")
     if not os.path.exists(path):
-        raise InputError(
-            f"{path}: no such file; 'python data/prepare.py -h' says how to make or fetch one"
-        )
+        advice = "'python data/prepare.py -h' says how to make or fetch one"
+        raise InputError(f"{path}: no such file; {advice}")
     if not os.path.isfile(path):
         raise InputError(f"{path}: is not a regular file; give an .npz file")
     with (
@@ -100,10 +98,8 @@ def opened_npz(path):
     ):
         for key in KEYS:
             if f"{key}.npy" not in archive.namelist():
-                raise InputError(
-                    f"{path}: lacks the array '{key}'; an image data set has images and labels for "
-                    "train, val and test"
-                )
+                needed = "an image data set has images and labels for train, val and test"
+                raise InputError(f"{path}: lacks the array '{key}'; {needed}")
         yield archive
 
 
@@ -132,9 +128,8 @@ def opened_member(archive, key):
     member = archive.getinfo(f"{key}.npy")
     size = os.fstat(archive.fp.fileno()).st_size
     if member.file_size > MAX_EXPANSION * size + EXPANSION_ALLOWANCE:
-        raise ValueError(
-            f"'{key}' claims {member.file_size} bytes, which a file of {size} bytes cannot hold"
-        )
+        claimed = f"'{key}' claims {member.file_size} bytes"
+        raise ValueError(f"{claimed}, which a file of {size} bytes cannot hold")
     with archive.open(member) as stream:
         yield stream, member.file_size
 
@@ -182,54 +177,43 @@ def read_member(archive, key):
 
 def checked(arrays, path):
     """The six arrays as uint8 images and int64 labels; InputError if they are no data set."""
+
+    def refuse(wrong, what):
+        if wrong:
+            raise InputError(f"{path}: {what}")
+
     checked = {}
     for split in SPLITS:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        if images.ndim not in (3, 4) or 0 in images.shape[1:]:
-            raise InputError(
-                f"{path}: {split}_images has shape {images.shape}; images are "
-                "(n, height, width) or (n, height, width, channels)"
-            )
-        if len(images) == 0:
-            raise InputError(f"{path}: the {split} split is empty")
-        if labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,)):
-            raise InputError(f"{path}: {split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
-        if len(images) != len(labels):
-            raise InputError(f"{path}: {split} has {len(images)} images and {len(labels)} labels")
-        if images.shape[1:] != arrays["train_images"].shape[1:]:
-            raise InputError(
-                f"{path}: {split}_images are {images.shape[1:]} each, train_images "
-                f"{arrays['train_images'].shape[1:]}"
-            )
+        shape, size, expected = images.shape, images.shape[1:], arrays["train_images"].shape[1:]
+        wrong = images.ndim not in (3, 4) or 0 in size
+        allowed = "(n, height, width) or (n, height, width, channels)"
+        refuse(wrong, f"{split}_images has shape {shape}; images are {allowed}")
+        refuse(len(images) == 0, f"the {split} split is empty")
+        wrong = labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,))
+        refuse(wrong, f"{split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
+        wrong = len(images) != len(labels)
+        refuse(wrong, f"{split} has {len(images)} images and {len(labels)} labels")
+        refuse(size != expected, f"{split}_images are {size} each, train_images {expected}")
         if images.dtype != np.uint8:
-            if images.dtype.kind not in "iu":
-                raise InputError(
-                    f"{path}: {split}_images are {images.dtype}; pixels are integers, so save them "
-                    "as uint8 from 0 to 255"
-                )
-            if images.min() < 0 or images.max() > 255:
-                raise InputError(f"{path}: {split}_images has pixels outside 0 to 255")
+            wrong, advice = images.dtype.kind not in "iu", "so save them as uint8 from 0 to 255"
+            refuse(wrong, f"{split}_images are {images.dtype}; pixels are integers, {advice}")
+            wrong = images.min() < 0 or images.max() > 255
+            refuse(wrong, f"{split}_images has pixels outside 0 to 255")
             images = images.astype(np.uint8)
-        if labels.dtype.kind not in "iu":
-            raise InputError(f"{path}: {split}_labels are {labels.dtype}, not integers")
-        if labels.min() < 0:
-            raise InputError(f"{path}: {split}_labels has a negative label")
+        refuse(labels.dtype.kind not in "iu", f"{split}_labels are {labels.dtype}, not integers")
+        refuse(labels.min() < 0, f"{split}_labels has a negative label")
         checked[f"{split}_images"] = images
 
     classes = np.unique(arrays["train_labels"])
-    if len(classes) == 1:
-        raise InputError(f"{path}: train_labels has a single class; there is nothing to tell apart")
-    if classes[-1] != len(classes) - 1:
-        missing = next(c for c, label in enumerate(classes) if label != c)
-        raise InputError(
-            f"{path}: train_labels lacks class {missing}; classes are numbered from 0 without gaps"
-        )
+    refuse(len(classes) == 1, "train_labels has a single class; there is nothing to tell apart")
+    gap = next((c for c, label in enumerate(classes) if label != c), None)
+    without = f"train_labels lacks class {gap}; classes are numbered from 0 without gaps"
+    refuse(gap is not None, without)
     for split in SPLITS:
         labels = arrays[f"{split}_labels"]
-        if labels.max() >= len(classes):
-            raise InputError(
-                f"{path}: {split}_labels has class {labels.max()}, which training lacks"
-            )
+        most = labels.max()
+        refuse(most >= len(classes), f"{split}_labels has class {most}, which training lacks")
         checked[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
     return checked
 
@@ -237,19 +221,11 @@ def checked(arrays, path):
 def load_dataset(data_path, bias=False):
     """Load a data set as the course's skeleton does, as floats all at once.
 
-    Parameters
-    ----------
-    data_path : path of the npz file, see `read_npz`.
+    data_path : path of the npz file, see `read_npz`, which raises InputError.
     bias : append a column of ones to the features?
 
-    Returns
-    -------
-    {"train": (X, y), "dev": (X, y), "test": (X, y)} with X a float64 array of shape
+    Returns {"train": (X, y), "dev": (X, y), "test": (X, y)} with X a float64 array of shape
     (n, features), pixels / 256, and y an int64 array of shape (n,).
-
-    Raises
-    ------
-    InputError where `read_npz` does.
     """
     arrays = read_npz(data_path)
     data = {}
@@ -309,20 +285,14 @@ class ClassificationDataset:
 
 
 def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
-    """A figure of one or more curves against the epochs.
+    """A matplotlib Figure of one or more curves against the epochs.
 
-    Parameters
-    ----------
     epochs : the epochs' numbers.
     curves : {label: values}, a value an epoch; values that are not finite leave a gap.
     ylabel : the quantity, with its unit if it has one.
     title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.
     show : make a figure that `plt.show()` opens in a window?
-
-    Returns
-    -------
-    matplotlib Figure.
     """
     from matplotlib.ticker import LogFormatter, MaxNLocator
 
@@ -342,15 +312,9 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
         lines.append(line)
         if label == best and not np.isnan(values).all():
             at = int(np.nanargmax(values))
-            axes.plot(
-                epochs[at],
-                values[at],
-                "o",
-                color=line.get_color(),
-                markersize=8,
-                fillstyle="none",
-                label=f"best {label}: {values[at]:.4f}, epoch {epochs[at]}",
-            )
+            ring = {"color": line.get_color(), "markersize": 8, "fillstyle": "none"}
+            told = f"best {label}: {values[at]:.4f}, epoch {epochs[at]}"
+            axes.plot(epochs[at], values[at], "o", label=told, **ring)
     panels, drawn = [axes], [line.get_ydata() for line in lines]
     if _spans_decades(drawn):  # the NumPy MLP's loss falls from hundreds to one
         axes.set_yscale("log")
@@ -385,19 +349,15 @@ def _spans_decades(curves):
 
 
 def plot_weights(W, image_shape, title, class_names=None, show=False):
-    """A figure of a linear model's weights, each class's row as an image: what it looks for.
+    """A matplotlib Figure of a linear model's weights, each class's row as an image: what it looks for.
 
-    Parameters
-    ----------
+    Each image is stretched to the full range of its class: with three channels in colour, else in
+    grey, the channels averaged.
+
     W : ndarray of shape (n_classes, features), without the bias's column.
     image_shape : (height, width) or (height, width, channels), with `features` entries.
     class_names : a name a class; without them "class 0" and so on.
     title, show : as for `plot_curves`.
-
-    Returns
-    -------
-    matplotlib Figure. Each image is stretched to the full range of its class: with three channels
-    in colour, else in grey, the channels averaged.
     """
     n_classes = len(W)
     columns = min(n_classes, 6)

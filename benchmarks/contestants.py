@@ -9,6 +9,7 @@ process of its own because they do not leave each other alone in one: what a pro
 before decides how fast the next one gets its memory. Of all contestants only one works at a time.
 """
 
+import importlib
 import itertools
 import json
 import os
@@ -48,26 +49,21 @@ def take_turns(epoch):
 
 def homework_script(data_path, script, *options):
     """hw1-q1.py or hw1-q2.py; an epoch is what its own clock counts as training."""
-    import runs
-    import utils
+    main = importlib.import_module(script.removesuffix(".py")).main
+    from lab.run import Run
 
-    class StoppedRun(runs.Run):
-        def epochs(self):
-            seconds = None
-            while True:
-                wait_for_turn(seconds)
-                before = self.seconds["training"]
-                yield
-                seconds = self.seconds["training"] - before
+    def epochs(run):
+        seconds = None
+        while True:
+            wait_for_turn(seconds)
+            before = run.seconds["training"]
+            yield
+            seconds = run.seconds["training"] - before
 
-        def end_epoch(self, *_, **__):
-            """Keep no history, print nothing and write nothing."""
-
-    runs.Run = StoppedRun
-    module = utils.load_script(script)
+    Run.epochs = epochs
+    Run.end_epoch = lambda *_, **__: None  # keeps no history, prints and writes nothing
     with tempfile.TemporaryDirectory() as plots:
-        sys.argv = [script, *options, "-data_path", data_path, "-plots_dir", plots]
-        module.main()
+        main([*options, "-data_path", data_path, "-plots_dir", plots])
 
 
 def plain_q1(data_path, *options):
@@ -89,8 +85,7 @@ def plain_q1(data_path, *options):
 
     for model in (plain_q1.LinearModel, plain_q1.MLP):
         model.train_epoch = stopped(model.train_epoch)
-    sys.argv = ["plain_q1.py", *options, "-data_path", data_path, "-epochs", "1000000"]
-    plain_q1.main()
+    plain_q1.main([*options, "-data_path", data_path, "-epochs", "1000000"])
 
 
 def plain_loop_alone(data_path, model, l2="0"):
@@ -135,8 +130,7 @@ def plain_q2(data_path, *options):
             self.seconds = time.perf_counter() - start
 
     plain_q2.DataLoader = StoppedLoader
-    sys.argv = ["plain_q2.py", *options, "-data_path", data_path, "-epochs", "1000000"]
-    plain_q2.main()
+    plain_q2.main([*options, "-data_path", data_path, "-epochs", "1000000"])
 
 
 # --------------------------------------------------------------------------------------------
@@ -148,9 +142,10 @@ def training_set(data_path):
     import numpy as np
 
     import utils
+    from fast.pixels import FeatureMatrix
 
     arrays = utils.read_npz(data_path)
-    return utils.Pixels(arrays["train_images"], dtype=np.float32)[:], arrays["train_labels"]
+    return FeatureMatrix(arrays["train_images"], dtype=np.float32)[:], arrays["train_labels"]
 
 
 def part(n, denominator):

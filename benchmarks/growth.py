@@ -16,8 +16,12 @@ from statistics import median
 import numpy as np
 from processes import Contestant
 
-import runs
-import utils
+from lab.dataset import DEFAULT
+from lab.figures import save_figure
+from lab.files import make_folder
+from lab.options import PLOTS, Parser, count
+from lab.process import run_script
+from utils import notice, read_npz
 
 MODELS = {
     "perceptron": ("hw1-q1.py", "perceptron"),
@@ -77,7 +81,7 @@ def measure(arrays, models, repeats):
     points = {what: {model: [] for model in models} for what in PER}
 
     def measure_point(what, size, part, model, *options):
-        utils.notice(f"{model}: {size:,} {what}")
+        notice(f"{model}: {size:,} {what}")
         seconds = seconds_an_epoch(part, (*MODELS[model], *options), repeats)
         points[what][model].append((size, seconds))
 
@@ -148,34 +152,34 @@ def draw(points, title):
     return figure
 
 
-def parse_arguments():
-    parser = utils.Parser(
+def parse_arguments(arguments):
+    parser = Parser(
         description="How the cost of an epoch grows with examples, features and hidden units."
     )
     parser.add_argument(
         "-data_path",
         metavar="NPZ",
-        default=str(runs.DEFAULT_DATA),
+        default=DEFAULT,
         help="images and labels (default: data/intel_landscapes.npz)",
     )
     parser.add_argument("-models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument(
-        "-repeats", type=runs.count, default=3, help="epochs to take the median of (default: 3)"
+        "-repeats", type=count, default=3, help="epochs to take the median of (default: 3)"
     )
     parser.add_argument(
         "-plots_dir",
         type=Path,
-        default=runs.PLOTS,
+        default=PLOTS,
         metavar="DIR",
         help="where growth.png goes (default: plots)",
     )
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def main():
-    opt = parse_arguments()
-    utils.make_plots_folder(opt.plots_dir)
-    arrays = utils.read_npz(opt.data_path)
+def main(arguments):
+    opt = parse_arguments(arguments)
+    make_folder(opt.plots_dir, "-plots_dir")
+    arrays = read_npz(opt.data_path)
     for split in ("val", "test"):
         for kind in ("images", "labels"):
             arrays[f"{split}_{kind}"] = arrays[f"{split}_{kind}"][:EVALUATED]
@@ -184,9 +188,9 @@ def main():
     title = f"Cost of an epoch; all else as in the whole set, {n:,} x {n_features:,}"
     print_fits(points)
     path = opt.plots_dir / "growth.png"
-    utils.save_figure(draw(points, title), path)
-    utils.notice(f"written: {path}")
+    save_figure(draw(points, title), path)
+    notice(f"written: {path}")
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

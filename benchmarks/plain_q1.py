@@ -1,27 +1,22 @@
-"""Question 1 as a student would write it: what hw1-q1.py is measured against, digit and second.
+"""Question 1 on one page: the course's skeleton filled in plainly, without a thought for speed.
 
     python benchmarks/plain_q1.py perceptron -epochs 100 -data_path data/intel_landscapes.npz
 
-The textbook's loops in float64, an example at a time; the data loaded, re-indexed each epoch and
-evaluated as the course's skeleton does it. Prints the lines that hw1-q1.py prints. No figures.
+Read it first. hw1-q1.py prints the same lines, many times sooner: the tests hold it to this program,
+benchmarks/speed.py measures against it. A loop in float64, one example at a time; of this project it
+knows what any student's script does, `import utils`.
 """
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # where utils.py is
 
-def load_dataset(data_path, bias):
-    data = np.load(data_path)
-    splits = []
-    for split in ("train", "val", "test"):
-        X = data[f"{split}_images"]
-        X = X.reshape(X.shape[0], -1) / 256
-        if bias:
-            X = np.hstack((X, np.ones((X.shape[0], 1))))
-        splits.append((X, data[f"{split}_labels"].reshape(-1).astype(int)))
-    return splits
+import utils
 
 
 class LinearModel:
@@ -33,10 +28,10 @@ class LinearModel:
             self.update_weight(x_i, y_i, **kwargs)
 
     def predict(self, X):
-        return np.dot(self.W, X.T).argmax(axis=0)
+        return np.dot(X, self.W.T).argmax(axis=1)
 
     def evaluate(self, X, y):
-        return (self.predict(X) == y).sum() / y.shape[0]
+        return np.mean(self.predict(X) == y)
 
 
 class Perceptron(LinearModel):
@@ -48,7 +43,7 @@ class Perceptron(LinearModel):
 
 
 class LogisticRegression(LinearModel):
-    def update_weight(self, x_i, y_i, learning_rate, l2_penalty):
+    def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0):
         logits = self.W.dot(x_i)
         p = np.exp(logits - logits.max())
         p /= p.sum()
@@ -66,7 +61,7 @@ class MLP:
         self.W2 = np.random.normal(0.1, 0.1, (n_classes, hidden_size))
         self.b2 = np.zeros(n_classes)
 
-    def train_epoch(self, X, y, learning_rate, **kwargs):
+    def train_epoch(self, X, y, learning_rate=0.001, **kwargs):
         total = 0
         for x_i, y_i in zip(X, y, strict=True):
             z = self.W1.dot(x_i) + self.b1
@@ -77,11 +72,11 @@ class MLP:
             total += log_sum - logits[y_i]
             error = np.exp(logits - log_sum)
             error[y_i] -= 1
-            error_h = self.W2.T.dot(error) * (z > 0)
+            error_z = self.W2.T.dot(error) * (z > 0)
             self.W2 -= learning_rate * np.outer(error, h)
             self.b2 -= learning_rate * error
-            self.W1 -= learning_rate * np.outer(error_h, x_i)
-            self.b1 -= learning_rate * error_h
+            self.W1 -= learning_rate * np.outer(error_z, x_i)
+            self.b1 -= learning_rate * error_z
         return total / len(X)
 
     def predict(self, X):
@@ -89,23 +84,24 @@ class MLP:
         return (np.dot(h, self.W2.T) + self.b2).argmax(axis=1)
 
     def evaluate(self, X, y):
-        return (self.predict(X) == y).sum() / y.shape[0]
+        return np.mean(self.predict(X) == y)
 
 
-def main():
+def main(arguments=None):
+    """Returns the model and the numbers of each epoch."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=["perceptron", "logistic_regression", "mlp"])
     parser.add_argument("-epochs", type=int, default=20)
     parser.add_argument("-hidden_size", type=int, default=100)
     parser.add_argument("-learning_rate", type=float, default=0.001)
     parser.add_argument("-l2_penalty", type=float, default=0.0)
+    parser.add_argument("-seed", type=int, default=42)
     parser.add_argument("-data_path", required=True)
-    opt = parser.parse_args()
+    opt = parser.parse_args(arguments)
 
-    np.random.seed(42)
-    (train_X, train_y), (val_X, val_y), (test_X, test_y) = load_dataset(
-        opt.data_path, bias=opt.model != "mlp"
-    )
+    utils.configure_seed(opt.seed)
+    data = utils.load_dataset(opt.data_path, bias=opt.model != "mlp")
+    (train_X, train_y), (val_X, val_y), (test_X, test_y) = data.values()
     n_classes, n_features = np.unique(train_y).size, train_X.shape[1]
     if opt.model == "mlp":
         model = MLP(n_classes, n_features, opt.hidden_size)
@@ -115,6 +111,7 @@ def main():
         model = LogisticRegression(n_classes, n_features)
 
     start = time.time()
+    history = []
     train_acc, val_acc = model.evaluate(train_X, train_y), model.evaluate(val_X, val_y)
     print(f"initial train acc: {train_acc:.4f} | initial val acc: {val_acc:.4f}")
     for epoch in range(1, opt.epochs + 1):
@@ -124,18 +121,18 @@ def main():
         loss = model.train_epoch(
             train_X, train_y, learning_rate=opt.learning_rate, l2_penalty=opt.l2_penalty
         )
-        line = (
-            f"train acc: {model.evaluate(train_X, train_y):.4f} | "
-            f"val acc: {model.evaluate(val_X, val_y):.4f}"
-        )
+        train_acc, val_acc = model.evaluate(train_X, train_y), model.evaluate(val_X, val_y)
+        line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
         if opt.model == "mlp":
             line = f"loss: {loss:.4f} | {line}"
         elif opt.model == "logistic_regression":
             line = f"{line} | W norm: {np.linalg.norm(model.W):.4f}"
         print(line)
+        history.append({"loss": loss, "train_acc": train_acc, "val_acc": val_acc})
     minutes, seconds = divmod(int(time.time() - start), 60)
     print(f"Training took {minutes} minutes and {seconds} seconds")
     print(f"Final test acc: {model.evaluate(test_X, test_y):.4f}")
+    return model, history
 
 
 if __name__ == "__main__":

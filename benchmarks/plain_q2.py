@@ -1,43 +1,33 @@
-"""Question 2 as a student would write it: what hw1-q2.py is measured against, digit and second.
+"""Question 2 on one page: the course's skeleton filled in plainly, without a thought for speed.
 
     python benchmarks/plain_q2.py mlp -batch_size 512 -data_path data/intel_landscapes.npz
 
-A DataLoader of single examples and `loss.item()` a batch, as in the course's skeleton. Prints the
-lines that hw1-q2.py prints. No figures.
+A DataLoader of single examples and `loss.item()` per batch. hw1-q2.py prints the same lines: the tests
+hold it to this program, benchmarks/speed.py measures against it.
 """
 
 import argparse
+import sys
 import time
+from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # where utils.py is
 
-class Images(torch.utils.data.Dataset):
-    def __init__(self, data_path):
-        data = np.load(data_path)
-        for split in ("train", "val", "test"):
-            X = data[f"{split}_images"]
-            X = X.reshape(X.shape[0], -1) / 256
-            y = data[f"{split}_labels"].reshape(-1)
-            setattr(self, f"{split}_X", torch.tensor(X, dtype=torch.float32))
-            setattr(self, f"{split}_y", torch.tensor(y, dtype=torch.long))
-
-    def __len__(self):
-        return len(self.train_X)
-
-    def __getitem__(self, index):
-        return self.train_X[index], self.train_y[index]
+import utils
 
 
-def feedforward(n_features, n_classes, opt):
-    layers, width = [], n_features
-    for _ in range(opt.layers):
-        layers += [nn.Linear(width, opt.hidden_size), nn.ReLU(), nn.Dropout(opt.dropout)]
-        width = opt.hidden_size
-    return nn.Sequential(*layers, nn.Linear(width, n_classes))
+def feedforward(n_classes, n_features, hidden_size, layers, activation, dropout):
+    modules, width = [], n_features
+    for _ in range(layers):
+        modules.append(nn.Linear(width, hidden_size))
+        modules.append(nn.ReLU() if activation == "relu" else nn.Tanh())
+        modules.append(nn.Dropout(dropout))
+        width = hidden_size
+    return nn.Sequential(*modules, nn.Linear(width, n_classes))
 
 
 def train_batch(X, y, model, optimizer, criterion):
@@ -58,7 +48,8 @@ def evaluate(model, X, y, criterion):
     return loss, accuracy
 
 
-def main():
+def main(arguments=None):
+    """Returns the model and the numbers of each epoch."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=["logistic_regression", "mlp"])
     parser.add_argument("-epochs", type=int, default=200)
@@ -69,42 +60,46 @@ def main():
     parser.add_argument("-l2_decay", type=float, default=0.0)
     parser.add_argument("-dropout", type=float, default=0.3)
     parser.add_argument("-momentum", type=float, default=0.0)
+    parser.add_argument("-activation", choices=["tanh", "relu"], default="relu")
+    parser.add_argument("-optimizer", choices=["sgd", "adam"], default="sgd")
+    parser.add_argument("-seed", type=int, default=42)
     parser.add_argument("-data_path", required=True)
-    opt = parser.parse_args()
+    opt = parser.parse_args(arguments)
 
-    np.random.seed(42)
-    torch.manual_seed(42)
-    data = Images(opt.data_path)
+    utils.configure_seed(opt.seed)
+    data = utils.ClassificationDataset(utils.load_dataset(opt.data_path))
     loader = DataLoader(
-        data, opt.batch_size, shuffle=True, generator=torch.Generator().manual_seed(42)
+        data, opt.batch_size, shuffle=True, generator=torch.Generator().manual_seed(opt.seed)
     )
-    n_classes, n_features = len(torch.unique(data.train_y)), data.train_X.shape[1]
+    n_classes, n_features = len(torch.unique(data.y)), data.X.shape[1]
     if opt.model == "mlp":
-        model = feedforward(n_features, n_classes, opt)
+        model = feedforward(
+            n_classes, n_features, opt.hidden_size, opt.layers, opt.activation, opt.dropout
+        )
     else:
         model = nn.Linear(n_features, n_classes)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=opt.learning_rate,
-        weight_decay=opt.l2_decay,
-        momentum=opt.momentum,
-    )
+    settings = {"lr": opt.learning_rate, "weight_decay": opt.l2_decay}
+    if opt.optimizer == "sgd":
+        optimizer = torch.optim.SGD(model.parameters(), momentum=opt.momentum, **settings)
+    else:
+        optimizer = torch.optim.Adam(model.parameters(), **settings)
     criterion = nn.CrossEntropyLoss()
 
     start = time.time()
-    print(f"initial val acc: {evaluate(model, data.val_X, data.val_y, criterion)[1]:.4f}")
+    history = []
+    print(f"initial val acc: {evaluate(model, data.dev_X, data.dev_y, criterion)[1]:.4f}")
     for epoch in range(1, opt.epochs + 1):
         print(f"Training epoch {epoch}", flush=True)
         losses = [train_batch(X, y, model, optimizer, criterion) for X, y in loader]
-        val_loss, val_acc = evaluate(model, data.val_X, data.val_y, criterion)
-        print(
-            f"train loss: {torch.tensor(losses).mean().item():.4f} | val loss: {val_loss:.4f} | "
-            f"val acc: {val_acc:.4f}"
-        )
+        train_loss = torch.tensor(losses).mean().item()
+        val_loss, val_acc = evaluate(model, data.dev_X, data.dev_y, criterion)
+        print(f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}")
+        history.append({"train_loss": train_loss, "val_loss": val_loss, "val_acc": val_acc})
     minutes, seconds = divmod(int(time.time() - start), 60)
     print(f"Training took {minutes} minutes and {seconds} seconds")
     test_acc = evaluate(model, data.test_X, data.test_y, criterion)[1]
     print(f"Final test acc: {test_acc:.4f}")
+    return model, history
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ BENCHMARKS = Path(__file__).resolve().parent
 ROOT = BENCHMARKS.parent
 sys.path.insert(0, str(ROOT))
 
-import utils
+from utils import InputError
 
 PAUSE = 0.05  # seconds, in which the threads of the one before stop spinning
 
 
-class Failed(utils.InputError):
+class Failed(InputError):
     """A program that was to be measured ended with an error; the message holds its last words."""
 
 
@@ -53,6 +53,18 @@ def run_command(*command, **environment):
         if process.returncode:
             raise Failed(f"{' '.join(map(str, command))}: {last_line(errors)}")
     return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@contextlib.contextmanager
+def a_busy_process():
+    """Inside, another process keeps a core busy."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(PAUSE)
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 class Contestant:

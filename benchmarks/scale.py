@@ -16,8 +16,9 @@ from statistics import median
 
 from processes import ROOT, run_command
 
-import runs
-import utils
+from lab.options import Parser, count
+from lab.process import run_script
+from utils import InputError, notice
 
 MODELS = {
     "logistic regression, NumPy": ("hw1-q1.py", "logistic_regression"),
@@ -39,7 +40,7 @@ def data_folder(folder, times):
     path = folder / f"standin-{times}"
     if not path.is_dir():
         npz = folder / f"standin-{times}.npz"
-        utils.notice(f"drawing {path}")
+        notice(f"drawing {path}")
         run_command(ROOT / "data" / "prepare.py", "synthetic", "-times", times, "-output", npz)
         run_command(ROOT / "data" / "prepare.py", "unpack", npz, path)
         npz.unlink()
@@ -54,7 +55,7 @@ def memory(folder, times):
     for name, (script, model) in MODELS.items():
         for many in times:
             path = data_folder(folder, many)
-            utils.notice(f"{name}: {many} x")
+            notice(f"{name}: {many} x")
             record, peak = record_of(ROOT / script, model, "-epochs", 1, "-data_path", path)
             n = 12_630 * many
             seconds = record["seconds"]
@@ -92,31 +93,31 @@ def ranks(data_path, repeats):
         print(f"| {batch_size} | {one:.2f} | {two:.2f} | {ratio:.2f} |", flush=True)
 
 
-def parse_arguments():
-    parser = utils.Parser(description="Data larger than memory, and one run on several processes.")
+def parse_arguments(arguments):
+    parser = Parser(description="Data larger than memory, and one run on several processes.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub = commands.add_parser("memory", help="seconds and memory an epoch as the data grow")
     sub.add_argument(
         "folder", type=Path, metavar="FOLDER", help="where the data are drawn and kept"
     )
     sub.add_argument(
-        "-times", type=runs.count, nargs="+", default=[1, 10, 100], help="(default: 1 10 100)"
+        "-times", type=count, nargs="+", default=[1, 10, 100], help="(default: 1 10 100)"
     )
     sub = commands.add_parser("ranks", help="one process against two under torchrun, in turn")
     sub.add_argument("-data_path", type=Path, required=True, metavar="NPZ")
-    sub.add_argument("-repeats", type=runs.count, default=5, help="(default: %(default)s)")
-    return parser.parse_args()
+    sub.add_argument("-repeats", type=count, default=5, help="(default: %(default)s)")
+    return parser.parse_args(arguments)
 
 
-def main():
-    opt = parse_arguments()
+def main(arguments):
+    opt = parse_arguments(arguments)
     if opt.command == "memory":
         if not opt.folder.is_dir():
-            raise utils.InputError(f"{opt.folder}: no such folder; make it, on a disk with room")
+            raise InputError(f"{opt.folder}: no such folder; make it, on a disk with room")
         memory(opt.folder.resolve(), opt.times)
     else:
         ranks(opt.data_path.resolve(), opt.repeats)
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

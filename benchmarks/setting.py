@@ -10,7 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import utils
+from lab.process import run_script
+from utils import read_npz
 
 
 def pools():
@@ -23,8 +24,8 @@ def pools():
         yield f"{name} ({kernels}, {pool['num_threads']} threads)"
 
 
-def main():
-    images = utils.read_npz(sys.argv[1])["train_images"]
+def main(arguments):
+    images = read_npz(arguments[0])["train_images"]
     print(f"- Data: {len(images):,} training examples of {images[0].size:,} features")
     print(f"- NumPy's BLAS: {', '.join(pools())}")  # before torch brings its own
 
@@ -35,4 +36,4 @@ def main():
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)
