@@ -4,10 +4,9 @@
     python hw1-q1.py logistic_regression -epochs 100 -l2_penalty 0.01
     python hw1-q1.py mlp
 
-The models come first, then the options, then the loop over epochs. What is asked of each model is
-the gradient of its loss at its scores; `rank_one_blocks` turns those of several examples into exact
-steps of one per example, many times faster than a loop over the weights: fast/blocks.py says how,
-docs/exact-sgd.md why that is exact.
+The models come first, then the options, then the loop over epochs. A model gives the gradient of its
+loss at its scores; `rank_one_blocks` turns those of several examples into exact steps of one per
+example, many times faster than a plain loop: see fast/blocks.py and docs/exact-sgd.md.
 """
 
 from lab import startup  # isort: skip
@@ -24,8 +23,8 @@ import utils
 from fast import ties
 from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
-from lab import names, numpy_state, options, process, sweep
-from lab.figures import Figure
+from lab import figures, names, numpy_state, options, process, sweep
+from lab.pictures import Outcome, margins
 from lab.run import Run
 
 SCRIPT = "hw1-q1.py"
@@ -38,9 +37,9 @@ SCRIPT = "hw1-q1.py"
 def cross_entropy(logits, gold):
     """-log softmax(logits)[gold], and its gradient at the logits: softmax(logits) - onehot(gold).
 
-    Of one example: logits (classes,), gold a class; a number and a list. Of several: logits
-    (n, classes), gold (n,); arrays of shape (n,) and (n, classes). The largest logit is subtracted
-    first, as exp of the MLP's first logits, in the thousands, overflows.
+    Of one example: logits (classes,), gold a class; a number and a list. Of n: logits (n, classes),
+    gold (n,); arrays (n,) and (n, classes). exp of the MLP's first logits, in the thousands, would
+    overflow, so the largest is subtracted first.
     """
     if logits.ndim == 1:  # for so few numbers plain floats are several times faster than arrays
         logits = logits.tolist()
@@ -62,12 +61,16 @@ def cross_entropy(logits, gold):
 class Model:
     """What the models share: classes from scores. X is (n, features) or a `FeatureMatrix`."""
 
+    def score_blocks(self, X):
+        """Yield the scores of X, a block of rows at a time."""
+        for X_block, _ in blocks(X, range(len(X)), CHUNK):
+            yield self.scores(X_block)
+
     def predict(self, X):
         """The class of each row's largest score, the first of equals, (n,); of one example a number."""
         if len(X.shape) == 1:
             return self.scores(X[None])[0].argmax()
-        pairs = blocks(X, range(len(X)), CHUNK)
-        return np.concatenate([self.scores(X_block).argmax(axis=1) for X_block, _ in pairs])
+        return np.concatenate([scores.argmax(axis=1) for scores in self.score_blocks(X)])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
@@ -90,18 +93,16 @@ class LinearModel(Model):
 class Perceptron(LinearModel):
     """Rosenblatt's perceptron for several classes.
 
-    On pixels / 256 its W is exact in float32 too: those pixels and their sums are multiples of
-    1/256, which float32 holds up to 2^16. What rounding could change are near ties: see fast/ties.py.
+    On pixels / 256 its W is exact in float32 too, which holds multiples of 1/256 up to 2^16. What
+    rounding could change are near ties: see fast/ties.py.
     """
 
     BLOCK = 32  # examples between two estimates of the rounding
     rounding = None  # of the scores, at most; None where they are in float64
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
-        """Add x_i (n_features,) to the row of its class y_i and take it from the predicted one's.
-
-        Nothing changes when they agree. The learning rate does not matter to a perceptron that
-        starts at zero, and is 1; the penalty is for other models.
+        """Where x_i (n_features,) is not taken for its class y_i: add it to y_i's row, take it from
+        the predicted class's. The learning rate is 1; any other would only scale W.
         """
         y_hat = ties.argmax(self.W, x_i, self.rounding)
         if y_hat != y_i:
@@ -124,41 +125,57 @@ class Perceptron(LinearModel):
 
 
 class LogisticRegression(LinearModel):
-    """Softmax regression by gradient steps on -log softmax(W x)[y] + l2_penalty / 2 * |W|^2."""
+    """Softmax regression: the cost is -log softmax(W x)[y] + l2_penalty / 2 |W|_2^2 + l1_penalty |W|_1."""
 
     # Examples. The Gram matrices' work grows with it, the number of calls shrinks; and with 6,913
     # features about 12 rows are the most that OpenBLAS's routine for small products takes.
     BLOCK = 12
+    # Examples between two proximal steps, of so many times the threshold: every gradient step moves
+    # the weights off zero again (Langford, Li and Zhang, truncated gradient, 2009).
+    TRUNCATION = 1920
 
     def gradient(self, scores, y):
         """The loss's gradient at the scores, of one example or of each row: softmax - onehot."""
         return cross_entropy(scores, y)[1]
 
     def update_weight(self, x_i, y_i, learning_rate=0.001, l2_penalty=0.0):
-        """One step on the example x_i (n_features,) of class y_i."""
+        """One gradient step on the example x_i (n_features,) of class y_i."""
         error = self.gradient(self.W.dot(x_i), y_i)
         self.W -= learning_rate * (np.outer(error, x_i) + l2_penalty * self.W)
 
-    def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1):
-        """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
+    def shrink(self, threshold):
+        """l1's proximal step: minimise |V - W|^2 / 2 + threshold |V|_1 over V, exact zeros and all."""
+        if threshold:
+            self.W -= np.clip(self.W, -threshold, threshold)
 
-        The steps are those of `update_weight`, those of a block at once. Where W would be read, its
-        scores are asked of the block; where it would change, the block is given the error.
-        """
+    def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, l1_penalty=0.0):
+        """One pass over the rows of X in order: one step per example, or per batch on its mean loss."""
         y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
                 error = self.gradient(X_batch @ self.W.T, y_batch)
                 gradient = error.T @ X_batch / len(y_batch)
                 self.W -= learning_rate * (gradient + l2_penalty * self.W)
+                self.shrink(learning_rate * l1_penalty)
             return
-        whole = (len(y) - 1) // self.BLOCK * self.BLOCK
+        every = self.TRUNCATION if l1_penalty else len(y)
+        for start in range(0, len(y), every):
+            stop = min(start + every, len(y))
+            self.take_steps(X, y, start, stop, learning_rate, l2_penalty)
+            self.shrink(learning_rate * l1_penalty * (stop - start))
+
+    def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
+        """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once:
+        where W would be read, the block gives the scores; where it would change, it takes the error.
+        """
+        whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
         settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
-        for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings):
+        for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
             for i, y_i in enumerate(y_block):
                 block.errors[i] = self.gradient(block.scores(i), y_i)
-        for x_i, y_i in zip(X[whole : len(y)], y[whole:], strict=True):  # the last few
-            self.update_weight(x_i, y_i, learning_rate, l2_penalty)
+        for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # the last few
+            for x_i, y_i in zip(X_rest, y_rest, strict=True):
+                self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 
 
 class MLP(Model):
@@ -185,9 +202,9 @@ class MLP(Model):
     def backward(self, error, z):
         """Backpropagation: the loss's gradient at z, given that at the logits, `error`.
 
-        It goes back through W2 and, where a unit is on, through relu. The gradient of a layer's
-        weights is the outer product of the error behind it and of its input: error h^T for W2 and
-        backward(error, z) x^T for W1; that of its biases is the error itself.
+        It goes back through W2 and, where a unit is on, through relu. A layer's weights have the
+        gradient (error behind it) (its input)^T: error h^T for W2, backward(error, z) x^T for W1;
+        its biases have the error itself.
         """
         return error @ self.W2 * (z > 0)
 
@@ -198,8 +215,8 @@ class MLP(Model):
     def train_epoch(self, X, y, learning_rate=0.001, batch_size=1):
         """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
 
-        Returns the mean over examples of the loss just before the update that they took part in.
-        The steps of W1 and b1 are taken a block at once, as in `LogisticRegression.train_epoch`.
+        The steps of W1 and b1 are taken a block at once, as in `LogisticRegression.take_steps`.
+        Returns the mean over examples of the loss just before their update.
         """
         y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
@@ -238,19 +255,7 @@ class MLP(Model):
 # --------------------------------------------------------------------------------------------
 # Options
 
-ACCURACIES = Figure(
-    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, "validation"
-)
-FIGURES = {
-    "perceptron": [ACCURACIES],
-    "logistic_regression": [
-        ACCURACIES,
-        Figure("w_norms", "norm of the weights", {"|W|": "w_norm"}),
-        Figure("loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-        Figure("cost", "loss and l2 penalty", {"train": "train_cost", "validation": "val_cost"}),
-    ],
-    "mlp": [ACCURACIES, Figure("loss", "cross-entropy", {"train": "loss"})],
-}  # fmt: skip
+FIGURES = figures.NUMPY
 
 
 def parse_arguments(arguments):
@@ -263,8 +268,8 @@ def parse_arguments(arguments):
     option("batch_size", options.count, 1, "examples per update, along their mean", short="batch")
     option("hidden_size", options.count, 100, "hidden units", ["mlp"], "hidden", "{} hidden units")
     option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {:g}")
-    option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "
-           "to the gradient", lr, "l2", "l2 penalty {:g}")
+    option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W to the gradient", lr, "l2", "l2 penalty {:g}")
+    option("l1_penalty", options.non_negative, 0.0, "adds l1_penalty * |W|_1 to the cost, by proximal steps", lr, "l1")
     # fmt: on
     parser.shared_options()
     return sweep.parse(parser, arguments, file_name)
@@ -285,20 +290,19 @@ def main(arguments):
 
 
 def train(opt, names, data):
-    """One run from its seed to its figures: `opt` its options, `names` its files', `data` a `Data`.
-
-    Returns the model and its history, a dict of numbers an epoch.
-    """
+    """One run, of options `opt`, files' `names` and a `Data`; returns the model and its history."""
     utils.configure_seed(opt.seed)
-    train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
+    labels = [data.arrays[f"{split}_labels"] for split in utils.SPLITS]
     dtype, evaluation_dtype = precisions(opt)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
     bias = opt.model != "mlp"
     train_X = FeatureMatrix(data.arrays["train_images"], bias, dtype, scale)
-    *evaluated, test = [
-        (FeatureMatrix(data.arrays[f"{split}_images"], bias, evaluation_dtype, scale), y)
-        for split, y in zip(utils.SPLITS, (train_y, val_y, test_y), strict=True)
+    matrices = [
+        FeatureMatrix(data.arrays[f"{split}_images"], bias, evaluation_dtype, scale)
+        for split in utils.SPLITS
     ]
+    *evaluated, test = zip(matrices, labels, strict=True)
+    train_y = labels[0]
     model, settings = build(opt, data.n_classes, train_X.shape[1], dtype)
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
 
@@ -314,37 +318,42 @@ def train(opt, names, data):
 
         for _ in run.epochs():
             with run.clock("training"):
-                # As the skeleton re-indexes arrays that it has shuffled before: this gives
-                # order[np.random.permutation(n)], in place.
+                # order[np.random.permutation(n)]: the skeleton shuffles what it has shuffled before.
                 np.random.shuffle(order)
                 shuffled_X = run.watched(train_X.reordered(order))
                 loss = model.train_epoch(shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
                 if opt.model == "logistic_regression":
-                    line, figures = measure(model, opt.l2_penalty, *evaluated)
+                    line, numbers = measure(model, opt, *evaluated)
                 else:
                     train_acc, val_acc = (model.evaluate(*split) for split in evaluated)
                     line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
-                    figures = {"train_acc": train_acc, "val_acc": val_acc}
+                    numbers = {"train_acc": train_acc, "val_acc": val_acc}
             if opt.model == "mlp":
-                line, figures["loss"] = f"loss: {loss:.4f} | {line}", loss
-            run.end_epoch(line, numpy_state.state(model, order), **figures)
+                line, numbers["loss"] = f"loss: {loss:.4f} | {line}", loss
+            run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
         test_acc = model.evaluate(*test)
         run.say(f"Final test acc: {test_acc:.4f}")
-        train_acc, val_acc = (run.history[-1][name] for name in ("train_acc", "val_acc"))
-        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-        run.finish(weights, train_acc=train_acc, val_acc=val_acc, test_acc=test_acc)
+        final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
+        run.finish(outcome(model, *test), **final, test_acc=test_acc)
     return model, run.history
+
+
+def outcome(model, X, y):
+    """What came of the model on the test images, for the run's pictures."""
+    scores, predictions = np.concatenate(list(model.score_blocks(X))), model.predict(X)
+    weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+    return Outcome(predictions, margins(scores, predictions, y), weights)
 
 
 def precisions(opt):
     """The types of the numbers that train and that evaluate: float32 where no printed digit changes.
 
     The perceptron's survive it on pixels (see there); near ties are settled exactly wherever a
-    linear model is evaluated on pixels. Logistic regression trained in float32 would
-    now and then get another fourth decimal. The MLP's digits depend on the order of summation.
+    linear model is evaluated on pixels. Logistic regression trained in float32 would now and then
+    get another fourth decimal. The MLP's digits depend on the order of summation.
     """
     if opt.standardize:
         return "float64", "float64"
@@ -359,20 +368,22 @@ def build(opt, n_classes, n_features, dtype):
     if opt.model == "mlp":
         return MLP(n_classes, n_features, opt.hidden_size, dtype), settings
     settings["l2_penalty"] = opt.l2_penalty
-    model = Perceptron if opt.model == "perceptron" else LogisticRegression
-    return model(n_classes, n_features, dtype), settings
+    if opt.model == "perceptron":
+        return Perceptron(n_classes, n_features, dtype), settings
+    settings["l1_penalty"] = opt.l1_penalty
+    return LogisticRegression(n_classes, n_features, dtype), settings
 
 
-def measure(model, l2_penalty, train, val):
-    """The line and the figures of logistic regression after an epoch; `train` and `val` are (X, y)."""
+def measure(model, opt, train, val):
+    """The line and the numbers of logistic regression after an epoch; `train` and `val` are (X, y)."""
     train_acc, train_loss = accuracy_and_loss(model, *train)
     val_acc, val_loss = accuracy_and_loss(model, *val)
     norm = float(np.linalg.norm(model.W))
-    penalty = l2_penalty / 2 * norm**2
-    figures = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
-    figures |= {"train_loss": train_loss, "val_loss": val_loss}
-    figures |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
-    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", figures
+    penalty = opt.l2_penalty / 2 * norm**2 + opt.l1_penalty * float(np.abs(model.W).sum())
+    numbers = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
+    numbers |= {"train_loss": train_loss, "val_loss": val_loss}
+    numbers |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
+    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", numbers
 
 
 def accuracy_and_loss(model, X, y):

@@ -23,9 +23,9 @@ import utils
 from fast import layers as fast
 from fast.batches import ImageTensor, number_of_batches, shuffled_batches
 from fast.pixels import feature_statistics
-from lab import names, options, process, sweep, torch_state
+from lab import figures, names, options, process, sweep, torch_state
 from lab.alone import Alone
-from lab.figures import Figure
+from lab.pictures import Outcome, margins
 
 SCRIPT = "hw1-q2.py"
 ALONE = Alone()
@@ -135,10 +135,7 @@ def evaluate(model, X, y, criterion, block=2048, team=ALONE):
 # --------------------------------------------------------------------------------------------
 # Options
 
-FIGURES = [
-    Figure("training-loss", "cross-entropy", {"train": "train_loss", "validation": "val_loss"}),
-    Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
-]
+FIGURES = figures.TORCH
 MODELS = ["logistic_regression", "mlp"]
 
 
@@ -256,8 +253,26 @@ def train(opt, names, data, team=ALONE):
         _, test_acc = evaluate(model, test_X, test_X.y, criterion, team=team)
         run.say(f"Final test acc: {test_acc:.4f}")
         _, train_acc = evaluate(model, train_X, train_X.y, criterion, team=team)
-        run.finish(train_acc=train_acc, val_acc=run.history[-1]["val_acc"], test_acc=test_acc)
+        final = {
+            "train_acc": train_acc,
+            "val_acc": run.history[-1]["val_acc"],
+            "test_acc": test_acc,
+        }
+        run.finish(outcome(model, test_X), **final)
     return model, run.history
+
+
+@torch.no_grad()
+def outcome(model, X, block=2048):
+    """What came of the model on the test images, an `ImageTensor`, for the run's pictures."""
+    model.eval()
+    starts = range(0, len(X), block)
+    predictions = [predict(model, X[start : start + block]) for start in starts]
+    scores = [model(X[start : start + block]).float() for start in starts]
+    predictions, scores, gold = (
+        tensor.cpu().numpy() for tensor in (torch.cat(predictions), torch.cat(scores), X.y)
+    )
+    return Outcome(predictions, margins(scores, predictions, gold))
 
 
 def build(opt, n_classes, n_features):

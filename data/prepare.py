@@ -45,7 +45,7 @@ from data.photographs import (
 from fast.pixels import npz_pieces, open_folder
 from lab import standin
 from lab.datafile import print_counts, progress_bar, write_npz
-from lab.files import NO_ROOM, writing
+from lab.files import NO_ROOM, NotWritten, writing
 from lab.known_data import KNOWN, LANDSCAPES
 from lab.options import Parser, whole_number
 from lab.process import run_script
@@ -268,6 +268,10 @@ def main(arguments):
         raise InputError(
             f"module {error.name} is missing; pip install -r requirements.txt"
         ) from error
+    except OSError as error:  # of a source; what cannot be written has its own
+        if isinstance(error, NotWritten | BrokenPipeError) or error.errno in NO_ROOM:
+            raise
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
 
 if __name__ == "__main__":

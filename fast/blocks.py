@@ -26,18 +26,20 @@ def one_blas_thread():
         yield
 
 
-def blocks(X, y, size):
-    """Yield (X_block, y_block) down the rows, `size` of them at a time.
+def blocks(X, y, size, start=0):
+    """Yield (X_block, y_block) down the rows from `start`, `size` of them at a time.
 
     X is an ndarray of shape (n, features) or a `pixels.FeatureMatrix`; integers become float64.
     """
-    for X_chunk, y_chunk, _ in _chunks(X, y, size, lambda X_chunk: None):
-        for start in range(0, len(X_chunk), size):
-            yield X_chunk[start : start + size], y_chunk[start : start + size]
+    for X_chunk, y_chunk, _ in _chunks(X, y, size, lambda X_chunk: None, start):
+        for row in range(0, len(X_chunk), size):
+            yield X_chunk[row : row + size], y_chunk[row : row + size]
 
 
-def _chunks(X, y, size, prepare):
-    """Yield (X_chunk, y_chunk, prepare(X_chunk)) for the len(y) first rows, whole blocks of `size`."""
+def _chunks(X, y, size, prepare, first=0):
+    """Yield (X_chunk, y_chunk, prepare(X_chunk)), whole blocks of `size` rows, from row `first` to
+    row len(y).
+    """
     step = max(CHUNK // size, 1) * size
 
     def chunk(start):
@@ -47,11 +49,11 @@ def _chunks(X, y, size, prepare):
         return X_chunk, y[start : start + step], prepare(X_chunk)
 
     y = np.asarray(y)
-    if len(y) == 0:
+    if first >= len(y):
         return
     with ThreadPoolExecutor(max_workers=1) as second_thread:
-        following = second_thread.submit(chunk, 0)
-        for start in range(step, len(y) + step, step):
+        following = second_thread.submit(chunk, first)
+        for start in range(first + step, len(y) + step, step):
             current = following.result()
             if start < len(y):
                 following = second_thread.submit(chunk, start)
@@ -123,10 +125,10 @@ class RankOneBlock:
             self.b += steps.sum(axis=0)
 
 
-def rank_one_blocks(W, X, y, size, learning_rate, decay=1.0, b=None):
+def rank_one_blocks(W, X, y, size, learning_rate, decay=1.0, b=None, start=0):
     """Yield (block, y_block) down the rows of X: a `RankOneBlock` of W and b and its gold classes.
 
-    As many rows are taken as y has. The blocks' Gram matrices come from the second thread. A
+    The rows are those from `start` to the end of y. The blocks' Gram matrices come from the second thread. A
     block's steps reach W and b when the caller, who has filled in its errors, asks for the next.
     """
     # [i - 1, j] is -r a^(i-1-j): the first example is influenced by none, the last influences none.
@@ -150,10 +152,10 @@ def rank_one_blocks(W, X, y, size, learning_rate, decay=1.0, b=None):
         stack, rest = stacked(X_chunk, size)
         return [*influences(stack), *(influences(rest[None]) if len(rest) else ())]
 
-    for X_chunk, y_chunk, chunk_influences in _chunks(X, y, size, prepare):
-        for start in range(0, len(X_chunk), size):
-            rows = slice(start, start + size)
-            influence = chunk_influences[start // size]
+    for X_chunk, y_chunk, chunk_influences in _chunks(X, y, size, prepare, start):
+        for row in range(0, len(X_chunk), size):
+            rows = slice(row, row + size)
+            influence = chunk_influences[row // size]
             block = RankOneBlock(W, X_chunk[rows], influence, learning_rate, powers, b)
             yield block, y_chunk[rows].tolist()
             block.finish()

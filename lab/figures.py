@@ -29,6 +29,27 @@ class Figure:
         return utils.plot_curves(epochs, curves, self.ylabel, title, self.best, show)
 
 
+TRAIN_AND_VALIDATION = {"train": "train_loss", "validation": "val_loss"}
+ACCURACIES = Figure(
+    "accs", "accuracy", {"train": "train_acc", "validation": "val_acc"}, best="validation"
+)
+NORMS = Figure("w_norms", "norm of the weights", {"|W|": "w_norm"})
+LOSSES = Figure("loss", "cross-entropy", TRAIN_AND_VALIDATION)
+COSTS = Figure("cost", "loss and penalty", {"train": "train_cost", "validation": "val_cost"})
+TRAINING_LOSS = Figure("loss", "cross-entropy", {"train": "loss"})
+# Question 1's, of each model.
+NUMPY = {
+    "perceptron": [ACCURACIES],
+    "logistic_regression": [ACCURACIES, NORMS, LOSSES, COSTS],
+    "mlp": [ACCURACIES, TRAINING_LOSS],
+}
+# Question 2's, by the skeleton's names.
+TORCH = [
+    Figure("training-loss", "cross-entropy", TRAIN_AND_VALIDATION),
+    Figure("validation-accuracy", "accuracy", {"validation": "val_acc"}, best="validation"),
+]
+
+
 def save_figure(figure, path):
     """Write a matplotlib figure to `path`, whose ending names the format; whole or not at all."""
     kind = Path(path).suffix[1:]

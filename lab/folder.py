@@ -47,7 +47,7 @@ class RunFolder:
         prefixes = tuple(
             temporary_prefix(self.path(quantity, ending))
             for quantity in quantities
-            for ending in ("pdf", "png", "json", "txt", "npz", "csv")
+            for ending in ("pdf", "png", "json", "txt", "npz", "npy", "csv")
         )
         for path in self.folder.iterdir():
             if path.name.startswith(prefixes):

@@ -302,9 +302,9 @@ class RankRun(Run):
         if not self.team.rank:
             super().save_checkpoint()
 
-    def finish(self, **final):
+    def finish(self, outcome, **final):
         if not self.team.rank:
-            super().finish(**final)
+            super().finish(outcome, **final)
 
 
 def _is_lost(error):

@@ -22,7 +22,6 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-import utils
 from lab import record
 from lab.checkpoint import (
     Checkpoint,
@@ -39,6 +38,7 @@ from lab.files import replacing
 from lab.folder import RunFolder
 from lab.names import pattern
 from lab.options import recorded_options
+from lab.pictures import pictures, quantities
 from lab.process import Incomplete, Stopped, drop_output
 from lab.version import code_version
 from utils import InputError, notice
@@ -61,6 +61,13 @@ class Watched:
         block = self.X[rows]
         self.bar.update(len(block) / len(self.X))
         return block
+
+
+def _write_predictions(outcome, path):
+    """Write the predicted class of each test image, a byte or more each, as an .npy array."""
+    predictions = outcome.predictions
+    with replacing(path) as stream:
+        np.save(stream, predictions.astype(np.min_scalar_type(predictions.max())))
 
 
 class Run:
@@ -107,7 +114,8 @@ class Run:
         if self.opt.resume and not self.opt.plots_dir.is_dir():
             raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         drawn = [figure.quantity for figure in self.figures]
-        self.folder.take([*drawn, "weights", "record", "history", "results", "checkpoint"])
+        written = ["record", "history", "results", "predictions", "checkpoint"]
+        self.folder.take([*drawn, *quantities(linear=True), *written])
         if not self.opt.resume:
             self._notice_earlier()
         # One bar a run, that moves within the epochs; on a terminal alone.
@@ -254,21 +262,18 @@ class Run:
         minutes, seconds = divmod(int(self.seconds["training"] + self.seconds["evaluation"]), 60)
         return f"{minutes} minutes and {seconds} seconds"
 
-    def finish(self, weights=None, **final):
-        """Write the last checkpoint, results, record and figures.
+    def finish(self, outcome, **final):
+        """Write the last checkpoint, results, record, predictions and figures.
 
-        `weights` are those of a linear model, (n_classes, features), to be drawn as images; `final`
-        holds train_acc, val_acc and test_acc, fractions.
+        `outcome` is a `pictures.Outcome`; `final` holds train_acc, val_acc and test_acc, fractions.
         """
         self.final = final
         self._write_numbers()  # first without the time of plotting: it may fail or be stopped
+        self._write("predictions", "npy", functools.partial(_write_predictions, outcome))
         with self.clock("plotting"):
             self._draw_curves()
-            if weights is not None:
-                shape = self.data.arrays["train_images"].shape[1:]
-                names = self.data.class_names
-                figure = utils.plot_weights(weights, shape, self.title, names, self.opt.show)
-                self._save_figure("weights", figure)
+            for quantity, figure in pictures(outcome, self.data, self.title, self.opt.show):
+                self._save_figure(quantity, figure)
         self.drawn = True
         path = self.folder.path("record", "json")
         with contextlib.suppress(OSError):  # what was written or missed above stays so

@@ -8,6 +8,7 @@ import pytest
 from conftest import tiny_arrays
 
 import utils
+from fast.pixels import open_folder
 from lab import known_data
 from lab.known_data import ANOTHER_SPLIT, KNOWN, OTHER_DATA, THE_VERY_DATA, Fingerprint
 from utils import SPLITS
@@ -61,7 +62,7 @@ def test_the_very_data(small, tmp_path):
     assert known_data.recognise(reordered(small, "test"))
     for key, array in small.items():
         np.save(tmp_path / f"{key}.npy", array)
-    assert known_data.recognise(utils.open_folder(tmp_path))
+    assert known_data.recognise(open_folder(tmp_path))
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -93,8 +94,11 @@ def test_one_pixel_or_one_label_is_enough_not_to_be_the_very_data(small):
 def test_other_data(small):
     relabelled = {key: (a + 1) % 3 if key.endswith("labels") else a for key, a in small.items()}
     grey = {key: a[..., 0] if a.ndim == 4 else a for key, a in small.items()}
+    half = small["train_images"].copy()
+    half[::2] ^= 1
     for arrays in (
         relabelled,
+        small | {"train_images": half},
         grey,
         tiny_arrays(seed=1, sizes=SIZES),
         tiny_arrays(sizes=SIZES, n_classes=2),

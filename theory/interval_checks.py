@@ -63,10 +63,8 @@ def check_square(claims):
     claim = "the perceptron's weights recur, in all 24 orders; mistakes an epoch"
     claims.at_least(claim, min(recurring), 1)
     states, since, mistakes = q3.perceptron_states(X, y)
-    print(
-        f"    (w1, w2, b) = {states[-1]} after epochs {since} and {(len(states) - 1) // 4}, with"
-        f" {mistakes} mistakes an epoch: it goes round for ever"
-    )
+    epoch, cycle = (len(states) - 1) // 4, f"{mistakes} mistakes an epoch: it goes round for ever"
+    print(f"    (w1, w2, b) = {states[-1]} after epochs {since} and {epoch}, with {cycle}")
     return states
 
 
@@ -116,11 +114,11 @@ def check_network(name, network, D, A, B, draws, rng, claims):
         wrong_inputs.append(network(X + 0.999 * margin * d) != y)
         corner = (p + 0.999 * eta * rng.choice([-1.0, 1.0], size=np.shape(p)) for p in network[1:])
         wrong_weights.append(q3.Network(network.activation, *corner)(X) != y)
-    for claim, wrong in (
-        (f"inputs perturbed by less than {margin:g} in all", wrong_inputs),
-        (f"weights perturbed by less than {eta:.3g} each", wrong_weights),
-    ):
-        claims.none_wrong(claim, np.sum(wrong), np.size(wrong))
+    cases = np.size(wrong_inputs)
+    claim = f"inputs perturbed by less than {margin:g} in all"
+    claims.none_wrong(claim, np.sum(wrong_inputs), cases)
+    claim = f"weights perturbed by less than {eta:.3g} each"
+    claims.none_wrong(claim, np.sum(wrong_weights), cases)
 
     # The margin is tight: just above 1, an output changes at the edges where f takes both values.
     edges = [(s, way) for s, way in ((lo, -1), (hi, 1)) if lo <= hi and abs(s + 2 * way) <= D]

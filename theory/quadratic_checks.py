@@ -55,10 +55,8 @@ def check_linear_in_features(D, K, draws, rng, claims):
     y_doubled = q3.network(e1, q3.Theta(*(2 * parameter for parameter in theta)))[0]
     gap = abs(y_doubled - 2 * y)
     claims.at_least("y is not linear in Theta: y(2 Theta) is not 2 y(Theta)", gap, 1)
-    print(
-        "    counterexample: w_1 = e1, v = e1, b = 0, v0 = 0 at x = e1: "
-        f"y(Theta) = {y:g}, y(2 Theta) = {y_doubled:g}"
-    )
+    where = "    counterexample: w_1 = e1, v = e1, b = 0, v0 = 0 at x = e1"
+    print(f"{where}: y(Theta) = {y:g}, y(2 Theta) = {y_doubled:g}")
 
 
 def check_recovery(D, K, draws, rng, claims):
@@ -88,7 +86,7 @@ def check_slip_of_sign(D, K, draws, rng, claims):
     Both start from c_Theta of a random Theta, which K units reach even if K < D. The printed one
     ends at -c3 in place of c3; what it misses by is a finding, not a claim that could pass.
     """
-    print("3.3  the handout's slip of sign: it prints c3 = vech(M), but a_i carries -w_i w_j")
+    print("3.3  the handout's slip of sign: it prints c3 = vech(M), but a_i holds -vech(w_i w_i^T)")
     corrected, printed, twice_c3 = [], [], []
     for _ in range(draws):
         c = q3.c_Theta(q3.random_theta(D, K, rng))
@@ -98,11 +96,10 @@ def check_slip_of_sign(D, K, draws, rng, claims):
     unexplained = np.abs(np.subtract(printed, twice_c3))
     claims.within("with c3 = -vech(M), from c_Theta: ||c_Theta - c||", corrected, q3.EPSILON)
     claims.within("the sign alone explains the miss as printed: 2 ||c3||", unexplained, q3.EPSILON)
-    print(
-        f"    finding, D = {D}, K = {K}: the procedure as printed misses c by {np.mean(printed):.1f}"
-        f" on average\n    ({min(printed):.2g} at least, {max(printed):.1f} at most);"
-        f" with the sign corrected by {np.mean(corrected):.1e} on average"
-    )
+    average, least, most = np.mean(printed), min(printed), max(printed)
+    finding = f"as printed, the procedure misses c by {average:.1f} on average"
+    print(f"    finding, D = {D}, K = {K}: {finding}")
+    print(f"    ({least:.2g} at least, {most:.1f} at most); corrected, by {np.mean(corrected):.1e}")
 
 
 def distances(c, D, K, draws, steps, rng):
@@ -219,10 +216,8 @@ def check_rank_deficient(D, rng, claims):
             outcome = f"gives ||c|| = {np.linalg.norm(naive):.3g} with loss {loss:.4g}"
         except np.linalg.LinAlgError:
             outcome = "stops: singular matrix"
-        print(
-            f"    minimum norm: ||c|| = {np.linalg.norm(c):.3g} with loss {best:.4g};"
-            f" the closed form {outcome}"
-        )
+        least = f"||c|| = {np.linalg.norm(c):.3g} with loss {best:.4g}"
+        print(f"    minimum norm: {least}; the closed form {outcome}")
 
 
 def check_descent(D, K, N, steps, rng, claims):
@@ -270,8 +265,8 @@ def plot_descent(D, smallest, curves, show):
         axes.set(xscale="log", yscale="log", xlabel="step of gradient descent (the start is 1)")
         axes.grid(alpha=0.3)
         axes.legend()
-    title = f"Gradient descent on Theta against least squares in c, D = {D}, five starts each"
-    figure.suptitle(title)
+    what = "Gradient descent on Theta against least squares in c"
+    figure.suptitle(f"{what}, D = {D}, five starts each")
     return figure
 
 

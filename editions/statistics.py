@@ -1,0 +1,397 @@
+"""What can be said from a few runs: intervals, tests, and a plain sentence for each.
+
+A setting is trained with k seeds, its repetitions; `values` below are their k results, one number
+each. The functions are pure, raise ValueError for what is not a finite number, and keep to methods
+that hold for 3 to 20 runs: Student's t, Welch, exact permutations, Holm, McNemar. Seeds are never
+ranked: a lowest and a highest are a range, not a worst and a best.
+"""
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.05  # a p above it says "cannot be told apart"
+CONFIDENCE = f"{1 - LEVEL:.0%}"  # of the intervals
+RELABELLINGS = 200_000  # up to so many a permutation test is exact: 10 v 10 runs, 17 pairs
+
+
+class Summary(NamedTuple):
+    """A setting over its seeds; the deviation (divisor k - 1) of one run is nan."""
+
+    count: int
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+
+class Interval(NamedTuple):
+    """From low to high, both included; of one run from -inf to inf."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value):
+        return bool(self.low <= value <= self.high)
+
+
+class Difference(NamedTuple):
+    """Mean of the first less mean of the second, its Welch interval, and Welch's two-sided p."""
+
+    mean: float
+    interval: Interval
+    p: float  # nan where a group has one run
+
+
+class Exact(NamedTuple):
+    """A permutation test: its two-sided p, and the least that groups of these sizes can reach."""
+
+    p: float
+    least: float
+
+
+class Comparison(NamedTuple):
+    """Two settings, by name, among several: `holm` is Welch's p adjusted for all the pairs."""
+
+    first: str
+    second: str
+    difference: Difference
+    exact: Exact
+    holm: float
+    pairs: int  # of settings that were compared
+
+    @property
+    def told_apart(self):
+        return bool(self.holm <= LEVEL)
+
+
+class McNemar(NamedTuple):
+    """Two runs on the same images: how many each alone gets right, and the exact two-sided p."""
+
+    only_first: int
+    only_second: int
+    images: int
+    p: float
+
+    @property
+    def difference(self):
+        """The first's accuracy less the second's."""
+        return (self.only_first - self.only_second) / self.images
+
+
+# One setting.
+
+
+def summary(values):
+    """The `Summary` of one or more runs."""
+    values = _finite(values)
+    deviation = _deviation(values) if len(values) > 1 else math.nan
+    return Summary(len(values), _mean(values), deviation, float(min(values)), float(max(values)))
+
+
+def mean_interval(values, confidence=1 - LEVEL):
+    """Student's interval for the mean: mean +- t s / sqrt(k), with k - 1 degrees of freedom."""
+    return _t_interval(values, confidence, lambda k: math.sqrt(1 / k))
+
+
+def next_run_interval(values, confidence=1 - LEVEL):
+    """Where one more run would fall: mean +- t s sqrt(1 + 1/k), for runs normally distributed."""
+    return _t_interval(values, confidence, lambda k: math.sqrt(1 + 1 / k))
+
+
+def chance_within_range(k):
+    """The probability that one more run falls between the lowest and the highest of k.
+
+    (k - 1) / (k + 1), for runs of any continuous distribution: among k + 1 runs each is equally
+    likely to be the lowest, and the highest.
+    """
+    if k < 1:
+        raise ValueError(f"at least one run is needed, not {k}")
+    return (k - 1) / (k + 1)
+
+
+# Two settings.
+
+
+def welch(first, second, confidence=1 - LEVEL):
+    """The `Difference` of two settings' means, without assuming equal variances.
+
+    Student's t with Welch's degrees of freedom. Where neither varies, the interval is the
+    difference itself, and p is 1 or, where they differ, 0. A single run bounds nothing.
+    """
+    first, second = _finite(first), _finite(second)
+    mean = _mean(first) - _mean(second)
+    if min(len(first), len(second)) < 2:
+        return Difference(mean, Interval(-math.inf, math.inf), math.nan)
+    parts = [_deviation(values) ** 2 / len(values) for values in (first, second)]
+    if not any(parts):
+        return Difference(mean, Interval(mean, mean), float(mean == 0))
+    error = math.sqrt(sum(parts))
+    sizes = len(first) - 1, len(second) - 1
+    freedom = error**4 / sum(part**2 / size for part, size in zip(parts, sizes, strict=True))
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    p = 2 * float(stats.t.sf(abs(mean) / error, freedom))
+    return Difference(mean, Interval(mean - half, mean + half), p)
+
+
+def permutation(first, second):
+    """The `Exact` test of two means: how often relabelled runs differ as much, two-sided.
+
+    Above RELABELLINGS ways to relabel, that many are drawn, with a seed of their own.
+    """
+    first, second = _finite(first), _finite(second)
+    pooled, k = np.concatenate([first, second]), len(first)
+    ways = math.comb(len(pooled), k)
+    if ways <= RELABELLINGS:
+        labelled = np.array(list(itertools.combinations(range(len(pooled)), k)))
+    else:
+        every = np.tile(np.arange(len(pooled)), (RELABELLINGS, 1))
+        labelled = np.random.default_rng(0).permuted(every, axis=1)[:, :k]
+    # The sum of all is fixed, so the difference of the means grows with the first group's sum.
+    return _exact(pooled[labelled].sum(axis=1), first.sum(), ways)
+
+
+def sign_flips(first, second):
+    """The `Exact` test of pairs, run i of both with seed i: their differences' signs flipped."""
+    differences = _finite(first) - _finite(second, len(first))
+    ways = 2 ** len(differences)
+    if ways <= RELABELLINGS:
+        signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
+    else:
+        signs = np.random.default_rng(0).choice([1, -1], (RELABELLINGS, len(differences)))
+    return _exact(signs @ differences, differences.sum(), ways)
+
+
+def mcnemar(first, second, labels):
+    """`McNemar`'s exact test of two runs' predictions of the same images, arrays of shape (n,).
+
+    Only the images in dispute count, those that one alone gets right; if the runs were equally
+    good each of these would be a fair coin.
+    """
+    first, second, labels = (np.asarray(array).ravel() for array in (first, second, labels))
+    if not len(first) == len(second) == len(labels) > 0:
+        raise ValueError(
+            f"predictions of the same images are needed, not of {len(first)} and {len(second)}"
+            f" with {len(labels)} labels"
+        )
+    only_first = int(np.sum((first == labels) & (second != labels)))
+    only_second = int(np.sum((second == labels) & (first != labels)))
+    disputed = only_first + only_second
+    p = stats.binomtest(only_first, disputed).pvalue if disputed else 1.0
+    return McNemar(only_first, only_second, len(labels), float(p))
+
+
+def least_significant_difference(disputed, images):
+    """The least difference of accuracies that McNemar's test calls significant, nan if none is.
+
+    `disputed` of the `images` are right in one of the two runs alone.
+    """
+    # The most images one run alone may get right while the p of both tails is LEVEL at most.
+    few = int(stats.binom.ppf(LEVEL / 2, disputed, 0.5))
+    if stats.binom.cdf(few, disputed, 0.5) > LEVEL / 2:
+        few -= 1
+    return (disputed - 2 * few) / images if few >= 0 else math.nan
+
+
+# Several settings.
+
+
+def holm(p_values):
+    """Holm's adjusted p-values, in the same order; at most 1. nan stays nan and is not counted.
+
+    The i-th smallest of m is multiplied by m - i + 1, and is no smaller than those before it: the
+    chance that any of the equal pairs is called different stays below the level.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p_values.shape, np.nan)
+    order = np.argsort(p_values)[: int(np.sum(~np.isnan(p_values)))]  # nan sorts last
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(factors * p_values[order]))
+    return adjusted
+
+
+def compare_all(settings):
+    """A `Comparison` for each pair of {name: values}, in their order, Holm over all of them."""
+    pairs = list(itertools.combinations(settings, 2))
+    differences = [welch(settings[first], settings[second]) for first, second in pairs]
+    adjusted = holm([difference.p for difference in differences])
+    return [
+        Comparison(
+            *pair, difference, permutation(*(settings[name] for name in pair)), p, len(pairs)
+        )
+        for pair, difference, p in zip(pairs, differences, adjusted.tolist(), strict=True)
+    ]
+
+
+def not_told_from(name, comparisons):
+    """The settings that the comparisons cannot tell from the one named, in their order."""
+    return [
+        each.second if each.first == name else each.first
+        for each in comparisons
+        if name in (each.first, each.second) and not each.told_apart
+    ]
+
+
+# In plain words.
+
+
+def describe(values):
+    """A sentence: a setting over its seeds."""
+    count, mean, deviation, low, high = summary(values)
+    if count == 1:
+        return f"One seed, {number(mean)}: it does not say what another seed would give."
+    if low == high:
+        return f"All {count} seeds gave {number(mean)}."
+    interval = mean_interval(values)
+    return (
+        f"Over {count} seeds the mean is {number(mean)}, the standard deviation"
+        f" {number(deviation)}, the range {number(low)} to {number(high)}; the mean itself is known"
+        f" to lie {_between(*interval)} ({CONFIDENCE} t interval)."
+    )
+
+
+def describe_published(published, values):
+    """Two sentences: a published number beside runs of ours."""
+    count, mean, _, low, high = summary(values)
+    if count == 1:
+        return (
+            f"Published {number(published)}, our one seed {number(mean)}: one seed cannot tell"
+            " whether they agree."
+        )
+    interval = next_run_interval(values)
+    where = "inside" if published in interval else "above" if published > mean else "below"
+    return (
+        f"One more seed of ours would fall {_between(*interval)} ({CONFIDENCE}, {count} seeds): the"
+        f" published {number(published)} is {where if where == 'inside' else f'outside, {where}'}."
+        f" Without assuming a distribution: it would fall {_between(low, high)}, our lowest and"
+        f" highest, with probability {number(chance_within_range(count), 2)}."
+    )
+
+
+def describe_comparison(comparison, first_count, second_count):
+    """Sentences: do two settings differ, by how much at least, and what cannot be told."""
+    first, second, difference, exact, adjusted, pairs = comparison
+    low, high = difference.interval
+    seeds = f"{first_count} against {second_count} seeds"
+    if math.isnan(difference.p):
+        return f"{first} and {second} cannot be compared: {seeds}, and each needs two or more."
+    if low == high:
+        by = f"differ by {number(abs(low))}" if low else "do not differ"
+        return f"Neither {first} nor {second} varies with the seed: they {by} ({seeds})."
+    if comparison.told_apart:
+        above, below = (first, second) if difference.mean > 0 else (second, first)
+        least, most = sorted((abs(low), abs(high)))
+        said = (
+            f"{above} is above {below} by {number(abs(difference.mean))} on average, by at least"
+            f" {number(least)} and at most {number(most)}"
+        )
+    else:
+        said = (
+            f"{first} and {second} cannot be told apart with {seeds}: their means differ by"
+            f" {number(difference.mean)}, and the true difference may be anything"
+            f" {_between(low, high)}"
+        )
+    over = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
+    said += f" ({CONFIDENCE} Welch interval, {p_value(difference.p)}{over})."
+    said += f" Exact permutation test: {p_value(exact.p)}; {seeds} cannot go below"
+    said += f" {p_value(exact.least)}."
+    if exact.least * pairs > LEVEL:
+        many = f" over {pairs} pairs" if pairs > 1 else ""
+        said += f" With so few seeds{many}, that test alone can call no difference significant."
+    return said
+
+
+def describe_pairs(first, second, first_values, second_values):
+    """A sentence or two: two settings, seed by seed."""
+    differences = _finite(first_values) - _finite(second_values, len(first_values))
+    exact, count = sign_flips(first_values, second_values), len(differences)
+    said = (
+        f"Seed by seed, {first} is above {second} in {int(np.sum(differences > 0))} of {count}, by"
+        f" {number(_mean(differences))} on average: {p_value(exact.p)} by sign flips; {count} seeds"
+        f" cannot go below {p_value(exact.least)}."
+    )
+    return said if exact.p <= LEVEL else f"{said} They cannot be told apart."
+
+
+def describe_mcnemar(first, second, test):
+    """Two sentences: two single runs on the same images."""
+    disputed = test.only_first + test.only_second
+    said = (
+        f"Of the same {test.images:,} images {first} alone is right on {test.only_first:,},"
+        f" {second} alone on {test.only_second:,}: {p_value(test.p)} (McNemar, exact)."
+    )
+    if test.p <= LEVEL:
+        above, below = (first, second) if test.difference > 0 else (second, first)
+        by = number(abs(test.difference))
+        return (
+            f"{said} This run of {above} is above this run of {below} by {by}; others may differ."
+        )
+    least = least_significant_difference(disputed, test.images)
+    why = (
+        f"with {disputed:,} images in dispute a difference under {number(least)} is not significant"
+    )
+    if math.isnan(least):
+        why = f"{disputed:,} images in dispute are too few to tell anything"
+    return f"{said} The two runs cannot be told apart: {why}."
+
+
+def number(value, digits=4):
+    """0.404 as ".4040", -0.01 as "-.0100"; what is 1 or more keeps its whole part."""
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def p_value(p):
+    """As "p = .0079", "p = .481" or "p < .0001"."""
+    return "p < .0001" if p < 0.0001 else f"p = {number(p, 4 if p < 0.1 else 3)}"
+
+
+def _between(low, high):
+    return f"between {number(low)} and {number(high)}"
+
+
+# What the above are made of.
+
+
+def _finite(values, count=None):
+    """The values as an array, (k,), of finite numbers, `count` of them where that is given."""
+    values = np.asarray(values, dtype=float).ravel()
+    if not len(values) or (count is not None and len(values) != count):
+        raise ValueError(
+            f"{'one or more' if count is None else count} runs are needed, not {len(values)}"
+        )
+    if not np.all(np.isfinite(values)):
+        raise ValueError(
+            "a result is nan or infinite: leave out the runs that diverged, and say so"
+        )
+    return values
+
+
+def _mean(values):
+    """The mean, exact where all values are equal (a plain mean of three 0.1 is not 0.1)."""
+    return math.fsum(values) / len(values) if np.ptp(values) else float(values[0])
+
+
+def _deviation(values):
+    return float(np.std(values, ddof=1)) if np.ptp(values) else 0.0
+
+
+def _t_interval(values, confidence, factor):
+    values = _finite(values)
+    k, mean = len(values), _mean(values)
+    if k == 1:
+        return Interval(-math.inf, math.inf)
+    half = stats.t.ppf((1 + confidence) / 2, k - 1) * _deviation(values) * factor(k)
+    return Interval(float(mean - half), float(mean + half))
+
+
+def _exact(sums, observed, ways):
+    """Twice the share of relabellings as far out as the observed one, on the side nearer to it."""
+    nearly = 1e-12 * max(np.max(np.abs(sums)), 1e-300)  # equal sums added in another order
+    out = [np.sum(sums >= observed - nearly), np.sum(sums <= observed + nearly)]
+    drawn = ways > len(sums)  # the observed labels are one relabelling too, if not among them
+    p = 2 * (min(out) + drawn) / (len(sums) + drawn)
+    return Exact(float(min(1, p)), min(1.0, 2 / (len(sums) + drawn)))

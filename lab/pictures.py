@@ -1,0 +1,103 @@
+"""Pictures of a finished run beside its curves: what its weights look for, and where it errs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import utils
+
+MISTAKES = 24  # images on the contact sheet
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run on the test images.
+
+    predictions : (n,) the predicted classes.
+    margins : (n,) by how much the predicted class's score exceeds the gold one's, 0 where right.
+    weights : (n_classes, features) of a linear model, without the bias; else None.
+    """
+
+    predictions: np.ndarray
+    margins: np.ndarray
+    weights: np.ndarray | None = None
+
+
+def margins(scores, predictions, gold):
+    """`Outcome.margins` from scores (n, n_classes)."""
+    rows = np.arange(len(gold))
+    return scores[rows, predictions] - scores[rows, gold]
+
+
+def quantities(linear):
+    """The words that the pictures have in their files' names."""
+    return ["weights", "weight-histogram"] * linear + ["confusion", "mistakes"]
+
+
+def pictures(outcome, data, title, show=False):
+    """Yield (quantity, matplotlib figure) of a run's `Outcome` on its `dataset.Data`."""
+    images, names = data.arrays["test_images"], data.class_names
+    gold = data.arrays["test_labels"]
+    if outcome.weights is not None:
+        shape = images.shape[1:]
+        yield "weights", utils.plot_weights(outcome.weights, shape, title, names, show)
+        yield "weight-histogram", weight_histogram(outcome.weights, title, show)
+    yield "confusion", confusion(gold, outcome.predictions, names, title, show)
+    yield "mistakes", mistakes(images, gold, outcome, names, title, show)
+
+
+def weight_histogram(weights, title, show=False):
+    """How many weights are how large, and how many are exactly zero, as a figure."""
+    figure = utils.new_figure((6.4, 4.2), title, show)
+    axes = figure.add_subplot()
+    finite = weights[np.isfinite(weights)]
+    axes.hist(finite, bins=101, log=True)
+    zeros = np.count_nonzero(weights == 0)
+    axes.set_xlabel(f"weight; exactly zero: {zeros:,} of {weights.size:,}")
+    axes.set_ylabel("weights, log scale")
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def confusion(gold, predictions, names, title, show=False):
+    """The test images of each class by predicted class, as a figure; rows add up to the class.
+
+    gold, predictions : (n,). The darkness is the share of the row; a row's label has the share that
+    is right, the class's accuracy.
+    """
+    n_classes = len(names)
+    counts = np.zeros((n_classes, n_classes), int)
+    np.add.at(counts, (gold, predictions), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = utils.new_figure((6.4, 1.6 + 0.5 * max(n_classes, 5)), title, show)
+    axes = figure.add_subplot()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(counts.shape):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        text = f"{counts[row, column]}"
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
+    rows = [f"{name} {share:.2f}" for name, share in zip(names, np.diag(shares), strict=True)]
+    axes.set_yticks(range(n_classes), rows, fontsize="small")
+    axes.set_xticks(range(n_classes), names, fontsize="small", rotation=30, ha="right")
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("class, and share that is right")
+    return figure
+
+
+def mistakes(images, gold, outcome, names, title, show=False):
+    """The wrong test images of the largest margins, as a contact sheet: "class, taken for class"."""
+    surest = np.argsort(-outcome.margins, kind="stable")[:MISTAKES]
+    surest = surest[outcome.predictions[surest] != gold[surest]]
+    rows = max(-(-len(surest) // 6), 1)
+    figure = utils.new_figure((6.4, 1.45 * rows + 0.5), title, show)
+    if len(surest) == 0:
+        figure.text(0.5, 0.4, "no test image is wrong", ha="center")
+    for place, (i, image) in enumerate(zip(surest, images[surest], strict=True), 1):
+        axes = figure.add_subplot(rows, 6, place)
+        if image.ndim == 3 and image.shape[2] != 3:
+            image = image.mean(axis=2)
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        words = f"{names[gold[i]]},\ntaken for {names[outcome.predictions[i]]}"
+        axes.set_title(words, fontsize=5.5)
+        axes.set_axis_off()
+    return figure

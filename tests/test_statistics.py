@@ -1,0 +1,313 @@
+"""Statistics of a few runs: worked by hand, against scipy, and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from editions import statistics as s
+
+A, B = [0.51, 0.52, 0.50, 0.53, 0.52], [0.41, 0.44, 0.40, 0.43, 0.42]
+groups = st.lists(st.integers(0, 6), min_size=2, max_size=6)
+
+
+def test_a_setting_by_hand():
+    assert s.summary([4, 5, 6]) == s.Summary(3, 5, 1, 4, 6)
+    # t = 4.3027 for 2 degrees of freedom and 95%.
+    assert s.mean_interval([4, 5, 6]) == pytest.approx((5 - 2.48414, 5 + 2.48414), abs=1e-5)
+    assert s.next_run_interval([4, 5, 6]) == pytest.approx((5 - 4.96828, 5 + 4.96828), abs=1e-5)
+    assert 0.1 in s.next_run_interval([4, 5, 6])
+    assert 0.02 not in s.next_run_interval([4, 5, 6])
+    assert [s.chance_within_range(k) for k in (1, 2, 5, 20)] == [0, 1 / 3, 2 / 3, 19 / 21]
+
+
+@pytest.mark.parametrize(
+    ("k", "of_the_mean", "of_the_next"),
+    [(5, 1.24, 3.04), (8, 0.84, 2.51), (10, 0.72, 2.37), (20, 0.47, 2.14)],
+)
+def test_half_widths_in_deviations(k, of_the_mean, of_the_next):
+    values = np.random.default_rng(k).normal(size=k)
+    deviation = np.std(values, ddof=1)
+    for interval, width in ((s.mean_interval, of_the_mean), (s.next_run_interval, of_the_next)):
+        low, high = interval(values)
+        assert (high - low) / 2 / deviation == pytest.approx(width, abs=0.005)
+    scale = deviation / math.sqrt(k)
+    expected = stats.t.interval(0.9, k - 1, loc=values.mean(), scale=scale)
+    assert s.mean_interval(values, 0.9) == pytest.approx(expected)
+
+
+def test_welch_by_hand_and_by_scipy():
+    # Variances 1 and 4 over 3 runs: error sqrt(5 / 3), 2.941 degrees of freedom.
+    error, freedom = math.sqrt(5 / 3), (5 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
+    difference = s.welch([1, 2, 3], [2, 4, 6])
+    assert difference.mean == -2
+    assert difference.p == pytest.approx(2 * stats.t.cdf(-2 / error, freedom))
+    half = stats.t.ppf(0.975, freedom) * error
+    assert difference.interval == pytest.approx((-2 - half, -2 + half))
+    for first, second in ((A, B), (A, [*B, 0.6]), ([0.1, 0.4], A)):
+        expected = stats.ttest_ind(first, second, equal_var=False)
+        difference = s.welch(first, second, confidence=0.9)
+        assert difference.p == pytest.approx(expected.pvalue)
+        assert difference.interval == pytest.approx(tuple(expected.confidence_interval(0.9)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least"),
+    [((1, 1), 1), ((1, 2), 2 / 3), ((3, 3), 0.1), ((4, 4), 2 / 70), ((5, 5), 2 / 252)],
+)
+def test_groups_apart_reach_the_least_p(sizes, least):
+    low, high = np.arange(sizes[0]), 100 + np.arange(sizes[1])
+    assert s.permutation(low, high) == pytest.approx((least, least))
+    assert s.permutation(high, low) == pytest.approx((least, least))
+
+
+@settings(deadline=None, max_examples=25)
+@given(first=groups, second=groups)
+def test_permutations_against_scipy(first, second):
+    def difference(x, y, axis):
+        return np.mean(x, axis=axis) - np.mean(y, axis=axis)
+
+    # Tenths, with many ties: the same sum in another order must count as the same.
+    first, second = np.array(first) / 10, np.array(second) / 10
+    exact = {"n_resamples": np.inf, "vectorized": True}
+    expected = stats.permutation_test((first, second), difference, **exact).pvalue
+    assert s.permutation(first, second).p == pytest.approx(expected)
+    k = min(len(first), len(second))
+    flipped = {"permutation_type": "samples", **exact}
+    expected = stats.permutation_test((first[:k] - second[:k],), np.mean, **flipped).pvalue
+    assert s.sign_flips(first[:k], second[:k]).p == pytest.approx(expected)
+
+
+def test_sign_flips_by_hand():
+    assert s.sign_flips(A, B) == (2 / 32, 2 / 32)  # all five one way: 5 seeds go no lower
+    assert s.sign_flips([1, 2, 3, 4, 5, 6], [0] * 6) == (2 / 64, 2 / 64)
+    assert s.sign_flips([1, 2, 3], [2, 1, 1]).p == 2 * 3 / 8  # sums of +-1 +-1 +-2 at 2 or above
+    with pytest.raises(ValueError, match="3 runs are needed, not 2"):
+        s.sign_flips([1, 2, 3], [1, 2])
+
+
+def test_large_groups_are_sampled_and_repeat(monkeypatch):
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=7), rng.normal(size=7) + 0.8
+    exact, exact_pairs = s.permutation(first, second), s.sign_flips(first, second)
+    monkeypatch.setattr(s, "RELABELLINGS", 100)
+    sampled = s.permutation(first, second)
+    assert sampled == s.permutation(first, second)
+    assert sampled.p == pytest.approx(exact.p, abs=0.1)
+    assert s.sign_flips(first, second).p == pytest.approx(exact_pairs.p, abs=0.1)
+    assert s.permutation(range(20), range(100, 120)) == (2 / 101, 2 / 101)
+    assert s.sign_flips(range(1, 21), [0] * 20) == (2 / 101, 2 / 101)
+
+
+def test_holm_by_hand():
+    assert s.holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert s.holm([0.5, 0.9]).tolist() == [1, 1]
+    assert s.holm([0.2]).tolist() == [0.2]
+    assert s.holm([]).tolist() == []
+    with_nan = s.holm([0.02, math.nan, 0.03]).tolist()
+    assert with_nan[::2] == pytest.approx([0.04, 0.04])
+    assert math.isnan(with_nan[1])
+
+
+def test_mcnemar_by_hand():
+    labels = np.arange(20) % 4
+    wrong = labels + 1
+    first, second = labels.copy(), labels.copy()
+    first[:1], second[1:9], first[9:12], second[9:12] = wrong[:1], wrong[1:9], 9, 9
+    test = s.mcnemar(first, second, labels)
+    assert test == s.McNemar(8, 1, 20, pytest.approx(2 * (1 + 9) / 2**9))
+    assert test.difference == pytest.approx(np.mean(first == labels) - np.mean(second == labels))
+    assert s.mcnemar(first, first, labels[:, None]).p == 1
+    assert s.mcnemar(second, first, labels) == s.McNemar(1, 8, 20, test.p)
+    with pytest.raises(ValueError, match="same images"):
+        s.mcnemar(first, second[1:], labels)
+
+
+@pytest.mark.parametrize("disputed", [0, 1, 5, 6, 9, 50, 600])
+def test_the_least_significant_difference_is_where_mcnemar_turns(disputed):
+    significant = [
+        (disputed - 2 * few) / 3000
+        for few in range(disputed // 2 + 1)
+        if stats.binomtest(few, disputed or 1).pvalue <= 0.05 and disputed
+    ]
+    least = s.least_significant_difference(disputed, 3000)
+    assert least == min(significant) if significant else math.isnan(least)
+    if disputed == 600:
+        assert least == pytest.approx(0.016, abs=0.001)
+
+
+def test_comparing_all_settings():
+    comparisons = s.compare_all({"a": A, "b": B, "c": [x + 0.001 for x in A], "one": [0.5]})
+    assert [(each.first, each.second) for each in comparisons] == [
+        *(("a", "b"), ("a", "c"), ("a", "one"), ("b", "c"), ("b", "one"), ("c", "one"))
+    ]
+    told = {(each.first, each.second): each.told_apart for each in comparisons}
+    assert [pair for pair in told if told[pair]] == [("a", "b"), ("b", "c")]
+    assert s.not_told_from("a", comparisons) == ["c", "one"]
+    assert s.not_told_from("b", comparisons) == ["one"]
+    ps = [each.difference.p for each in comparisons]
+    np.testing.assert_allclose([each.holm for each in comparisons], s.holm(ps))
+
+
+# --------------------------------------------------------------------------------------------
+# Few runs, equal runs, runs that are no numbers
+
+
+def test_one_run_bounds_nothing():
+    everything = (-math.inf, math.inf)
+    assert s.mean_interval([0.5]) == s.next_run_interval([0.5]) == everything
+    assert math.isnan(s.summary([0.5]).deviation)
+    difference = s.welch([0.5], A)
+    assert difference.interval == everything
+    assert math.isnan(difference.p)
+    assert s.permutation([0.5], [0.4]).p == s.sign_flips([0.5], [0.4]).p == 1
+    assert 0 < s.mean_interval([0.4, 0.5]).high < 1.1  # t = 12.7: two runs say very little
+    assert s.mean_interval([0.4, 0.5]).low < 0
+
+
+def test_runs_that_do_not_vary():
+    same = [0.1, 0.1, 0.1]
+    assert s.summary(same) == (3, 0.1, 0, 0.1, 0.1)
+    assert s.mean_interval(same) == s.next_run_interval(same) == (0.1, 0.1)
+    assert s.welch(same, same) == (0, (0, 0), 1)
+    assert s.welch([0.3] * 3, [0.2] * 3) == (pytest.approx(0.1), pytest.approx((0.1, 0.1)), 0)
+    assert s.permutation(same, same).p == s.sign_flips(same, same).p == 1
+    assert s.welch(same, [0.1, 0.2]).p < 1  # one varies
+
+
+@pytest.mark.parametrize("values", [[], [0.5, math.nan], [math.inf, 0.5]])
+@pytest.mark.parametrize(
+    "function",
+    [s.summary, s.mean_interval, s.next_run_interval, lambda v: s.welch(v, A), s.describe]
+    + [lambda v: s.permutation(A, v), lambda v: s.sign_flips(v, v)],
+)
+def test_what_is_no_number_is_refused(function, values):
+    with pytest.raises(ValueError, match="needed" if not values else "nan or infinite"):
+        function(values)
+
+
+def test_no_runs_have_no_range():
+    with pytest.raises(ValueError, match="at least one"):
+        s.chance_within_range(0)
+
+
+# --------------------------------------------------------------------------------------------
+# By simulation: the intervals cover what they say, and the tests err as often as they say
+
+
+@pytest.mark.parametrize("k", [3, 5, 10])
+def test_intervals_cover_what_they_say(k):
+    draws = np.random.default_rng(k).normal(0.5, 0.01, (1500, k + 1))
+    means = np.mean([0.5 in s.mean_interval(values[1:]) for values in draws])
+    next_runs = np.mean([values[0] in s.next_run_interval(values[1:]) for values in draws])
+    assert means == pytest.approx(0.95, abs=0.02)
+    assert next_runs == pytest.approx(0.95, abs=0.02)
+    # The range, of runs far from normal.
+    skewed = np.exp(3 * draws * 100)
+    low, high = skewed[:, 1:].min(axis=1), skewed[:, 1:].max(axis=1)
+    inside = np.mean((low <= skewed[:, 0]) & (skewed[:, 0] <= high))
+    assert inside == pytest.approx(s.chance_within_range(k), abs=0.04)
+
+
+def test_welch_covers_unequal_spreads():
+    rng = np.random.default_rng(1)
+    tests = [s.welch(rng.normal(3, 1, 8), rng.normal(1, 3, 5)) for _ in range(1200)]
+    assert np.mean([2 in test.interval for test in tests]) == pytest.approx(0.95, abs=0.02)
+    assert all((0 in test.interval) == (test.p > 0.05) for test in tests)
+
+
+def test_exact_tests_err_at_most_as_often_as_they_say():
+    rng = np.random.default_rng(2)
+    pairs = [rng.exponential(size=(2, 5)) for _ in range(1000)]
+    for test in (s.permutation, s.sign_flips):
+        ps = np.array([test(*pair).p for pair in pairs])
+        assert np.mean(ps <= 0.05) <= 0.065
+        assert np.mean(ps <= 0.25) == pytest.approx(0.25, abs=0.05)
+
+
+def test_holm_calls_equal_settings_different_in_one_family_of_twenty():
+    rng = np.random.default_rng(3)
+    families = [
+        s.holm([s.welch(a, b).p for a, b in rng.normal(size=(4, 2, 6))]) for _ in range(500)
+    ]
+    assert np.mean([np.min(family) <= 0.05 for family in families]) == pytest.approx(0.05, abs=0.03)
+
+
+def test_mcnemar_errs_at_most_as_often_as_it_says():
+    rng = np.random.default_rng(4)
+    labels = np.zeros(400, dtype=int)
+    runs = (rng.random((2, 400)) < 0.4 for _ in range(500))
+    assert np.mean([s.mcnemar(*run, labels).p <= 0.05 for run in runs]) <= 0.07
+
+
+# --------------------------------------------------------------------------------------------
+# In plain words
+
+
+def sentence(first, second, **others):
+    comparison = s.compare_all({"dropout .25": first, "dropout .5": second, **others})[0]
+    return s.describe_comparison(comparison, len(first), len(second))
+
+
+def test_settings_that_differ_say_by_how_much_at_least():
+    said = sentence(A, B)
+    low, high = s.welch(A, B).interval
+    assert said.startswith("dropout .25 is above dropout .5 by .0960 on average, by at least ")
+    assert f"at least {s.number(low)} and at most {s.number(high)}" in said
+    assert "5 against 5 seeds cannot go below p = .0079" in said
+    assert sentence(B, A).startswith("dropout .5 is above dropout .25 by .0960 on average")
+    assert "by Holm over all 3 pairs" in sentence(A, B, third=A)
+
+
+def test_settings_that_cannot_be_told_apart_say_so():
+    said = sentence([0.50, 0.54, 0.46], [0.51, 0.47, 0.55])
+    assert "cannot be told apart with 3 against 3 seeds" in said
+    assert "may be anything between -" in said
+    assert "that test alone can call no difference significant" in said
+    assert "each needs two or more" in sentence(A, [0.5])
+    assert "they do not differ" in sentence([0.5, 0.5], [0.5, 0.5])
+    assert "they differ by .1000" in sentence([0.5, 0.5], [0.4, 0.4])
+    many = {str(i): A for i in range(4)}
+    assert "With so few seeds over 15 pairs, that test alone" in sentence(A, B, **many)
+
+
+def test_a_setting_and_a_published_number_in_words():
+    assert s.describe(A).startswith("Over 5 seeds the mean is .5160, the standard deviation .0114")
+    assert "between .5018 and .5302 (95% t interval)" in s.describe(A)
+    assert s.describe([0.5]).startswith("One seed, .5000: it does not say")
+    assert s.describe([0.5, 0.5]) == "All 2 seeds gave .5000."
+    assert "the published .5200 is inside." in s.describe_published(0.52, A)
+    assert "the published .6000 is outside, above." in s.describe_published(0.6, A)
+    assert "the published .4000 is outside, below." in s.describe_published(0.4, A)
+    assert "between .5000 and .5300, our lowest and highest, with probability .67" in (
+        s.describe_published(0.52, A)
+    )
+    assert "one seed cannot tell" in s.describe_published(0.52, [0.5])
+    assert "is inside" in s.describe_published(0.5, [0.5, 0.5])  # equal stays equal
+
+
+def test_pairs_and_single_runs_in_words():
+    assert s.describe_pairs("a", "b", A, B) == (
+        "Seed by seed, a is above b in 5 of 5, by .0960 on average: p = .0625 by sign flips;"
+        " 5 seeds cannot go below p = .0625. They cannot be told apart."
+    )
+    assert "told apart" not in s.describe_pairs("a", "b", [*A, 0.6], [*B, 0.4])
+    said = s.describe_mcnemar("a", "b", s.McNemar(320, 280, 3000, 0.11))
+    assert "with 600 images in dispute a difference under .0167 is not significant" in said
+    said = s.describe_mcnemar("a", "b", s.McNemar(250, 350, 3000, 0.00005))
+    assert "p < .0001" in said and "This run of b is above this run of a by .0333" in said
+    assert "too few to tell anything" in s.describe_mcnemar("a", "b", s.McNemar(1, 0, 3000, 1.0))
+
+
+def test_numbers():
+    written = [s.number(x) for x in (0.404, -0.01, 1, 10.25, 0)]
+    assert written == [".4040", "-.0100", "1.0000", "10.2500", ".0000"]
+    assert [s.p_value(p) for p in (0.00001, 2 / 252, 0.5)] == ["p < .0001", "p = .0079", "p = .500"]
+
+
+def test_no_seed_is_ever_best():
+    said = [s.describe(A), s.describe_published(0.5, A), sentence(A, B), sentence(A, A)]
+    assert not any(word in text for text in said for word in ("best", "worst", "winner"))
