@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import utils
-from lab import comparison, process, run, sweep
+from lab import process, run, sweep
+from lab.pictures import quantities
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -116,14 +117,19 @@ def run_main(monkeypatch, capsys):
     return run_it
 
 
+def blank_pictures(outcome, *_):
+    """`lab.pictures.pictures` without the pictures."""
+    return [(quantity, None) for quantity in quantities(outcome.weights is not None)]
+
+
 @pytest.fixture
 def blank_figures(monkeypatch):
     """Have figures written as empty files, for the many runs whose figures are not looked at."""
     for name in ("plot_curves", "plot_weights"):
         monkeypatch.setattr(utils, name, lambda *arguments, **options: None)
-    for module in (run, sweep, comparison):
-        if hasattr(module, "save_figure"):
-            monkeypatch.setattr(module, "save_figure", lambda figure, path: path.touch())
+    for module in (run, sweep):
+        monkeypatch.setattr(module, "save_figure", lambda figure, path: path.touch())
+    monkeypatch.setattr(run, "pictures", blank_pictures)
 
 
 def record_of(folder):
