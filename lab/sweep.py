@@ -31,6 +31,7 @@ class Sweep:
     name : of the sweep's own files.
     title : of its figures: the model and the options that differ from their defaults.
     unused : the options given that the model makes no use of, as '-dropout, -layers'.
+    table : {name: `options.Option`} of all options.
     """
 
     runs: list
@@ -38,6 +39,7 @@ class Sweep:
     name: str
     title: str
     unused: str
+    table: dict
 
     def label(self, opt):
         """What sets one of the runs apart: 'batch_size 32, learning_rate 0.1'."""
@@ -101,9 +103,9 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
     for name, several in values.items():
         if several != [parser.table[name].default]:
             words.append(" ".join([f"-{name}", *(str(v) for v in several if v is not True)]))
-    return Sweep(
-        planned, swept, file_name(joined, parser), " ".join(words), parser.unused(planned[0][0])
-    )
+    unused = parser.unused(planned[0][0])
+    name = file_name(joined, parser)
+    return Sweep(planned, swept, name, " ".join(words), unused, parser.table)
 
 
 def run(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
@@ -183,7 +185,8 @@ def _compare(sweep, data):
     print(f"\n{comparison.formatted(rows, 'simple')}", flush=True)
     comparison.write_table(rows, lambda ending: path("sweep", ending))
     labels = [sweep.label(opt) for opt in opts]
-    title = f"{sweep.title}\n{data.title}"
-    for quantity, figure in comparison.overlays(records, labels, title, first.show):
+    subject = comparison.subject(first.model, sweep.swept)
+    figures = comparison.overlays(records, labels, subject, data.title, show=first.show)
+    for quantity, figure in figures:
         for ending in first.plot_format:
             save_figure(figure, path(quantity, ending))
