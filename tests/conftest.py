@@ -212,7 +212,19 @@ def leave_figures_blank(patched):
     for module in ("lab.run", "lab.sweep"):
         importlib.import_module(module)
         patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())
+    for module in ("lab.comparison", "lab.repetitions"):
+        importlib.import_module(module)
+        patched.setattr(
+            f"{module}.curves_figure", lambda *arguments, **options: figure_of_nothing()
+        )
     leave_pictures_blank(patched)
+
+
+def figure_of_nothing():
+    """A figure with axes, to which somebody may add."""
+    figure = utils.new_figure((1, 1))
+    figure.add_subplot()
+    return figure
 
 
 def leave_pictures_blank(patched):
