@@ -41,8 +41,8 @@ LOST = f"another process of this run has died, or has not answered for {TIMEOUT}
 def run_script(main):
     """`process.run_script` for a rank, its team as `main`'s; the ranks together say at most one error.
 
-    The process ends without Python's clearing away: gloo's threads, which the model's buckets of
-    gradients would then stop, may wait for the very lock that the clearing holds.
+    The process ends without Python's own clean-up, which would stop gloo's threads while
+    holding a lock that they may be waiting for.
     """
     status = 0
     try:
@@ -74,7 +74,7 @@ class Team:
         self.stderr = sys.stderr
         if self.rank:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-            sys.stderr = io.StringIO()  # keeps what would have been said, for if it has to be
+            sys.stderr = io.StringIO()  # holds what this rank would say, in case it has to
 
     # ---- starting, speaking, failing
 
