@@ -5,8 +5,8 @@
     python hw1-q1.py mlp
 
 The models come first, then the options, then the loop over epochs. A model gives the gradient of its
-loss at its scores; `rank_one_blocks` turns those of several examples into exact steps of one per
-example, many times faster than a plain loop: see fast/blocks.py and docs/exact-sgd.md.
+loss at its scores; `rank_one_blocks` turns those of several examples into exact steps, one per
+example: fast/blocks.py says how, docs/exact-sgd.md why that is exact.
 """
 
 from lab import startup  # isort: skip
@@ -24,11 +24,8 @@ from fast import ties
 from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
 from lab import figures, names, numpy_state, options, process, sweep
-from lab.pictures import Outcome, margins
+from lab.pictures import Outcome
 from lab.run import Run
-
-SCRIPT = "hw1-q1.py"
-
 
 # --------------------------------------------------------------------------------------------
 # Models
@@ -37,9 +34,9 @@ SCRIPT = "hw1-q1.py"
 def cross_entropy(logits, gold):
     """-log softmax(logits)[gold], and its gradient at the logits: softmax(logits) - onehot(gold).
 
-    Of one example: logits (classes,), gold a class; a number and a list. Of n: logits (n, classes),
-    gold (n,); arrays (n,) and (n, classes). exp of the MLP's first logits, in the thousands, would
-    overflow, so the largest is subtracted first.
+    Of one example: logits (classes,), gold a class; a number and a list. Of several: logits
+    (n, classes), gold (n,); arrays of shape (n,) and (n, classes). The largest logit is subtracted
+    first, as exp of the MLP's first logits, in the thousands, overflows.
     """
     if logits.ndim == 1:  # for so few numbers plain floats are several times faster than arrays
         logits = logits.tolist()
@@ -61,16 +58,12 @@ def cross_entropy(logits, gold):
 class Model:
     """What the models share: classes from scores. X is (n, features) or a `FeatureMatrix`."""
 
-    def score_blocks(self, X):
-        """Yield the scores of X, a block of rows at a time."""
-        for X_block, _ in blocks(X, range(len(X)), CHUNK):
-            yield self.scores(X_block)
-
     def predict(self, X):
         """The class of each row's largest score, the first of equals, (n,); of one example a number."""
         if len(X.shape) == 1:
             return self.scores(X[None])[0].argmax()
-        return np.concatenate([scores.argmax(axis=1) for scores in self.score_blocks(X)])
+        rows = blocks(X, range(len(X)), CHUNK)
+        return np.concatenate([self.scores(X_block).argmax(axis=1) for X_block, _ in rows])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
@@ -93,16 +86,17 @@ class LinearModel(Model):
 class Perceptron(LinearModel):
     """Rosenblatt's perceptron for several classes.
 
-    On pixels / 256 its W is exact in float32 too, which holds multiples of 1/256 up to 2^16. What
-    rounding could change are near ties: see fast/ties.py.
+    On pixels / 256 its W is exact in float32 too, as sums of multiples of 1/256 up to 2^16. What
+    rounding of the scores could change are near ties: see fast/ties.py.
     """
 
     BLOCK = 32  # examples between two estimates of the rounding
     rounding = None  # of the scores, at most; None where they are in float64
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
-        """Where x_i (n_features,) is not taken for its class y_i: add it to y_i's row, take it from
-        the predicted class's. The learning rate is 1; any other would only scale W.
+        """If y_i is not predicted, add x_i (n_features,) to its row and take it from the predicted one's.
+
+        The learning rate, which only scales a W that starts at zero, is 1; the penalty is not used.
         """
         y_hat = ties.argmax(self.W, x_i, self.rounding)
         if y_hat != y_i:
@@ -113,10 +107,10 @@ class Perceptron(LinearModel):
         """One pass over the rows of X in order: one update per example, or a mean one per batch."""
         y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
+            onehot = np.eye(len(self.W))
             for X_batch, y_batch in blocks(X, y, batch_size):
-                one_hot = np.eye(len(self.W))
-                step = one_hot[y_batch] - one_hot[(X_batch @ self.W.T).argmax(axis=1)]
-                self.W += step.T @ X_batch / len(y_batch)
+                error = onehot[(X_batch @ self.W.T).argmax(axis=1)] - onehot[y_batch]
+                self.W -= error.T @ X_batch / len(y_batch)
             return
         for X_block, y_block in blocks(X, y, self.BLOCK):
             self.rounding = ties.bound_over_steps(self.W, self.BLOCK)
@@ -130,8 +124,8 @@ class LogisticRegression(LinearModel):
     # Examples. The Gram matrices' work grows with it, the number of calls shrinks; and with 6,913
     # features about 12 rows are the most that OpenBLAS's routine for small products takes.
     BLOCK = 12
-    # Examples between two proximal steps, of so many times the threshold: every gradient step moves
-    # the weights off zero again (Langford, Li and Zhang, truncated gradient, 2009).
+    # Examples between two proximal steps for l1: the gradient step of the next example would move
+    # every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
     TRUNCATION = 1920
 
     def gradient(self, scores, y):
@@ -144,7 +138,7 @@ class LogisticRegression(LinearModel):
         self.W -= learning_rate * (np.outer(error, x_i) + l2_penalty * self.W)
 
     def shrink(self, threshold):
-        """l1's proximal step: minimise |V - W|^2 / 2 + threshold |V|_1 over V, exact zeros and all."""
+        """l1's proximal step: take `threshold` off every |weight|, to exactly zero at the most."""
         if threshold:
             self.W -= np.clip(self.W, -threshold, threshold)
 
@@ -165,8 +159,10 @@ class LogisticRegression(LinearModel):
             self.shrink(learning_rate * l1_penalty * (stop - start))
 
     def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
-        """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once:
-        where W would be read, the block gives the scores; where it would change, it takes the error.
+        """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once.
+
+        Where W would be read, its scores are asked of the block; where it would change, the block
+        is given the error.
         """
         whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
         settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
@@ -200,11 +196,10 @@ class MLP(Model):
         return h, h @ self.W2.T + self.b2
 
     def backward(self, error, z):
-        """Backpropagation: the loss's gradient at z, given that at the logits, `error`.
+        """Backpropagation: the loss's gradient at z, given `error`, that at the logits.
 
-        It goes back through W2 and, where a unit is on, through relu. A layer's weights have the
-        gradient (error behind it) (its input)^T: error h^T for W2, backward(error, z) x^T for W1;
-        its biases have the error itself.
+        The gradients of the weights are outer products with each layer's input, error h^T for W2
+        and backward(error, z) x^T for W1; those of the biases are the errors themselves.
         """
         return error @ self.W2 * (z > 0)
 
@@ -215,8 +210,8 @@ class MLP(Model):
     def train_epoch(self, X, y, learning_rate=0.001, batch_size=1):
         """One pass over the rows of X in order: one step per example, or per batch on its mean loss.
 
-        The steps of W1 and b1 are taken a block at once, as in `LogisticRegression.take_steps`.
-        Returns the mean over examples of the loss just before their update.
+        Returns the mean over examples of the loss just before the update that they took part in.
+        W1 and b1 take the steps of a block at once, as in `LogisticRegression.take_steps`.
         """
         y = np.reshape(y, len(X))  # from (n,) or (n, 1)
         if batch_size > 1:
@@ -255,7 +250,12 @@ class MLP(Model):
 # --------------------------------------------------------------------------------------------
 # Options
 
-FIGURES = figures.NUMPY
+SCRIPT = "hw1-q1.py"
+FIGURES = {
+    "perceptron": [figures.ACCURACIES],
+    "logistic_regression": [figures.ACCURACIES, figures.NORMS, figures.LOSSES, figures.COSTS],
+    "mlp": [figures.ACCURACIES, figures.TRAINING_LOSS],
+}
 
 
 def parse_arguments(arguments):
@@ -268,7 +268,8 @@ def parse_arguments(arguments):
     option("batch_size", options.count, 1, "examples per update, along their mean", short="batch")
     option("hidden_size", options.count, 100, "hidden units", ["mlp"], "hidden", "{} hidden units")
     option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {:g}")
-    option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W to the gradient", lr, "l2", "l2 penalty {:g}")
+    option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "
+           "to the gradient", lr, "l2", "l2 penalty {:g}")
     option("l1_penalty", options.non_negative, 0.0, "adds l1_penalty * |W|_1 to the cost, by proximal steps", lr, "l1")
     # fmt: on
     parser.shared_options()
@@ -290,19 +291,16 @@ def main(arguments):
 
 
 def train(opt, names, data):
-    """One run, of options `opt`, files' `names` and a `Data`; returns the model and its history."""
+    """One run from its seed to its figures: its options, its `Names`, its `Data`.
+
+    Returns the model and its history, a dict of numbers per epoch.
+    """
     utils.configure_seed(opt.seed)
-    labels = [data.arrays[f"{split}_labels"] for split in utils.SPLITS]
+    train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
     dtype, evaluation_dtype = precisions(opt)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
-    bias = opt.model != "mlp"
-    train_X = FeatureMatrix(data.arrays["train_images"], bias, dtype, scale)
-    matrices = [
-        FeatureMatrix(data.arrays[f"{split}_images"], bias, evaluation_dtype, scale)
-        for split in utils.SPLITS
-    ]
-    *evaluated, test = zip(matrices, labels, strict=True)
-    train_y = labels[0]
+    train_X, *_ = matrices(data, opt.model, dtype, scale)
+    evaluated_X, val_X, test_X = matrices(data, opt.model, evaluation_dtype, scale)
     model, settings = build(opt, data.n_classes, train_X.shape[1], dtype)
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
 
@@ -312,78 +310,79 @@ def train(opt, names, data):
             run.load_checkpoint(functools.partial(numpy_state.restore, model, order))
         else:
             with run.clock("evaluation"):
-                train_acc, val_acc = (model.evaluate(*split) for split in evaluated)
-            run.initial |= {"train_acc": train_acc, "val_acc": val_acc}
+                train_acc = run.initial["train_acc"] = model.evaluate(evaluated_X, train_y)
+                val_acc = run.initial["val_acc"] = model.evaluate(val_X, val_y)
             run.say(f"initial train acc: {train_acc:.4f} | initial val acc: {val_acc:.4f}")
 
         for _ in run.epochs():
             with run.clock("training"):
-                # order[np.random.permutation(n)]: the skeleton shuffles what it has shuffled before.
+                # As the skeleton re-indexes arrays that it has shuffled before: this gives
+                # order[np.random.permutation(n)], in place.
                 np.random.shuffle(order)
                 shuffled_X = run.watched(train_X.reordered(order))
                 loss = model.train_epoch(shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
-                if opt.model == "logistic_regression":
-                    line, numbers = measure(model, opt, *evaluated)
-                else:
-                    train_acc, val_acc = (model.evaluate(*split) for split in evaluated)
-                    line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
-                    numbers = {"train_acc": train_acc, "val_acc": val_acc}
-            if opt.model == "mlp":
-                line, numbers["loss"] = f"loss: {loss:.4f} | {line}", loss
+                line, numbers = measure(model, opt, loss, (evaluated_X, train_y), (val_X, val_y))
             run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
-        test_acc = model.evaluate(*test)
+        test_acc = model.evaluate(test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
         final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
-        run.finish(outcome(model, *test), **final, test_acc=test_acc)
+        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+        scores = np.concatenate([model.scores(X) for X, _ in blocks(test_X, test_y, CHUNK)])
+        outcome = Outcome.of(scores, test_y, model.predict(test_X), weights)
+        run.finish(outcome, **final, test_acc=test_acc)
     return model, run.history
-
-
-def outcome(model, X, y):
-    """What came of the model on the test images, for the run's pictures."""
-    scores, predictions = np.concatenate(list(model.score_blocks(X))), model.predict(X)
-    weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-    return Outcome(predictions, margins(scores, predictions, y), weights)
 
 
 def precisions(opt):
     """The types of the numbers that train and that evaluate: float32 where no printed digit changes.
 
-    The perceptron's survive it on pixels (see there); near ties are settled exactly wherever a
-    linear model is evaluated on pixels. Logistic regression trained in float32 would now and then
-    get another fourth decimal. The MLP's digits depend on the order of summation.
+    Logistic regression trained in float32 would get one example in a million otherwise. The MLP's
+    digits depend on the order of summation in any precision.
     """
     if opt.standardize:
-        return "float64", "float64"
-    if opt.model == "mlp":
-        return "float32", "float32"
-    return "float32" if opt.model == "perceptron" and opt.batch_size == 1 else "float64", "float32"
+        return np.float64, np.float64
+    exact = opt.model == "perceptron" and opt.batch_size == 1
+    return np.float32 if exact or opt.model == "mlp" else np.float64, np.float32
+
+
+def matrices(data, model, dtype, scale):
+    """The images of train, val and test as the matrices that a model sees, with a bias if linear."""
+    images = [data.arrays[f"{split}_images"] for split in utils.SPLITS]
+    return [FeatureMatrix(each, model != "mlp", dtype, scale) for each in images]
 
 
 def build(opt, n_classes, n_features, dtype):
     """The model that the options ask for, and the keywords of its `train_epoch`."""
     settings = {"learning_rate": opt.learning_rate, "batch_size": opt.batch_size}
-    if opt.model == "mlp":
-        return MLP(n_classes, n_features, opt.hidden_size, dtype), settings
-    settings["l2_penalty"] = opt.l2_penalty
     if opt.model == "perceptron":
         return Perceptron(n_classes, n_features, dtype), settings
-    settings["l1_penalty"] = opt.l1_penalty
+    if opt.model == "mlp":
+        return MLP(n_classes, n_features, opt.hidden_size, dtype), settings
+    settings |= {"l2_penalty": opt.l2_penalty, "l1_penalty": opt.l1_penalty}
     return LogisticRegression(n_classes, n_features, dtype), settings
 
 
-def measure(model, opt, train, val):
-    """The line and the numbers of logistic regression after an epoch; `train` and `val` are (X, y)."""
-    train_acc, train_loss = accuracy_and_loss(model, *train)
-    val_acc, val_loss = accuracy_and_loss(model, *val)
+def measure(model, opt, loss, train, val):
+    """The line to print and the numbers to keep after an epoch; `train` and `val` are (X, y)."""
+    if opt.model == "logistic_regression":
+        train_acc, train_loss = accuracy_and_loss(model, *train)
+        val_acc, val_loss = accuracy_and_loss(model, *val)
+    else:
+        train_acc, val_acc = model.evaluate(*train), model.evaluate(*val)
+    line = f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f}"
+    numbers = {"train_acc": train_acc, "val_acc": val_acc}
+    if opt.model == "perceptron":
+        return line, numbers
+    if opt.model == "mlp":
+        return f"loss: {loss:.4f} | {line}", numbers | {"loss": loss}
     norm = float(np.linalg.norm(model.W))
     penalty = opt.l2_penalty / 2 * norm**2 + opt.l1_penalty * float(np.abs(model.W).sum())
-    numbers = {"train_acc": train_acc, "val_acc": val_acc, "w_norm": norm}
-    numbers |= {"train_loss": train_loss, "val_loss": val_loss}
-    numbers |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
-    return f"train acc: {train_acc:.4f} | val acc: {val_acc:.4f} | W norm: {norm:.4f}", numbers
+    losses = {"w_norm": norm, "train_loss": train_loss, "val_loss": val_loss}
+    costs = {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
+    return f"{line} | W norm: {norm:.4f}", numbers | losses | costs
 
 
 def accuracy_and_loss(model, X, y):

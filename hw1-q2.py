@@ -25,7 +25,7 @@ from fast.batches import ImageTensor, number_of_batches, shuffled_batches
 from fast.pixels import feature_statistics
 from lab import figures, names, options, process, sweep, torch_state
 from lab.alone import Alone
-from lab.pictures import Outcome, margins
+from lab.pictures import Outcome
 
 SCRIPT = "hw1-q2.py"
 ALONE = Alone()
@@ -204,9 +204,9 @@ def main(arguments, team=ALONE):
 
 
 def train(opt, names, data, team=ALONE):
-    """One run from its seed to its figures: `opt` its options, `names` its files', `data` a `Data`.
+    """One run from its seed to its figures: its options, its `Names`, its `Data`.
 
-    Returns the model and its history, a dict of numbers an epoch.
+    Returns the model and its history, a dict of numbers per epoch.
     """
     utils.configure_seed(opt.seed)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
@@ -267,12 +267,9 @@ def outcome(model, X, block=2048):
     """What came of the model on the test images, an `ImageTensor`, for the run's pictures."""
     model.eval()
     starts = range(0, len(X), block)
-    predictions = [predict(model, X[start : start + block]) for start in starts]
-    scores = [model(X[start : start + block]).float() for start in starts]
-    predictions, scores, gold = (
-        tensor.cpu().numpy() for tensor in (torch.cat(predictions), torch.cat(scores), X.y)
-    )
-    return Outcome(predictions, margins(scores, predictions, gold))
+    predictions = torch.cat([predict(model, X[start : start + block]) for start in starts])
+    logits = torch.cat([model(X[start : start + block]) for start in starts]).float()
+    return Outcome.of(logits.cpu().numpy(), X.y.cpu().numpy(), predictions.cpu().numpy())
 
 
 def build(opt, n_classes, n_features):

@@ -1,6 +1,6 @@
-"""Checkpoints: what a run goes on from, as an npz of plain arrays, of which nothing is trusted.
+"""A checkpoint's file: all that a run goes on from, an npz of plain arrays, of which nothing is trusted.
 
-`write_checkpoint` writes one, `find` lists those that a run could go on from, `read_state` reads one.
+Which are written when, and which is gone on from, is in lab/keeping.py.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from utils import InputError
 MAX_META = 2**20  # bytes of the options and the like in a checkpoint that is read
 
 
-class NoCheckpoint(InputError):
-    """There is nothing that the run could go on from."""
+class Missing(InputError):
+    """There is no such checkpoint, if only for the moment in which a run replaces it."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Checkpoint:
 def _opened(path):
     """Open a checkpoint; whatever is wrong with it becomes an InputError that says so."""
     try:
-        if not path.is_file():
+        if path.exists() and not path.is_file():
             raise ValueError("not a regular file")
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
                 raise ValueError("it claims to hold more bytes than it has")
             yield archive
+    except FileNotFoundError as error:
+        raise Missing(f"{path.name}: no such checkpoint") from error
     except Exception as error:  # a damaged file makes the parsers raise whatever comes up
         raise damaged(path, error) from error
 
@@ -67,7 +69,7 @@ def damaged(path, error):
 
 
 def read_checkpoint(path):
-    """The `Checkpoint` of a file; InputError where it is damaged or not a checkpoint."""
+    """The `Checkpoint` of a file; InputError where it is damaged or not one, Missing without it."""
     with _opened(path) as archive:
         if archive.getinfo("meta.npy").file_size > MAX_META:
             raise ValueError("its meta data are too large")
@@ -131,64 +133,3 @@ def write_checkpoint(checkpoint, history, state, before=None):
             # Killed from here on, the run has the one before until the new one has its name.
             with contextlib.suppress(FileNotFoundError):
                 os.replace(checkpoint.path, before)
-
-
-def find(paths, identity, code, most):
-    """The checkpoints among `paths` that a run could go on from, in the order to try them.
-
-    identity, code : the run's. most : epochs asked for.
-
-    One of this version of the code goes before those of others, then the one with the most epochs;
-    one that is a run's last before one that is kept as `...checkpoint-before...`.
-
-    Returns (list of `Checkpoint`, list of complaints about damaged files). NoCheckpoint where the
-    only ones have more epochs than asked for.
-    """
-    found, complaints, further = [], [], 0
-    for path in sorted(paths):
-        try:
-            checkpoint = read_checkpoint(path)
-        except InputError as error:
-            complaints.append(str(error))
-            continue
-        if checkpoint.identity == identity:
-            if checkpoint.epochs <= most:
-                found.append(checkpoint)
-            else:
-                further = max(further, checkpoint.epochs)
-    if further and not found:
-        raise NoCheckpoint(
-            f"the checkpoint of this run is at epoch {further} already; ask for more -epochs, or "
-            "start it without -resume"
-        )
-
-    def rank(checkpoint):
-        last = "checkpoint-before" not in checkpoint.path.name
-        return checkpoint.code == code, checkpoint.epochs, last, checkpoint.path
-
-    return sorted(found, key=rank, reverse=True), complaints
-
-
-def nearest(paths, identity):
-    """In words, which options the checkpoint has otherwise that is nearest to a run's identity.
-
-    Those of another script or model do not count, nor those that cannot be read.
-    """
-    alike = []
-    for path in paths:
-        with contextlib.suppress(InputError):
-            other = read_checkpoint(path).identity
-            if other.keys() == identity.keys() and other["model"] == identity["model"]:
-                names = [name for name in identity if other[name] != identity[name]]
-                alike.append((len(names), path.name, names, other))
-    if not alike:
-        return ""
-    _, file, names, other = min(alike, key=lambda entry: entry[:2])
-    words = []
-    for name in names:
-        theirs, ours = (json.dumps(each[name])[:60] for each in (other, identity))
-        if name == "data":
-            words.append(f"other data (SHA-256 {theirs[1:9]}, not {ours[1:9]})")
-        else:
-            words.append(f"-{name} {theirs} in place of {ours}")
-    return f"; the nearest, {file}, has {', '.join(words)}"

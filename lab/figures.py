@@ -37,12 +37,6 @@ NORMS = Figure("w_norms", "norm of the weights", {"|W|": "w_norm"})
 LOSSES = Figure("loss", "cross-entropy", TRAIN_AND_VALIDATION)
 COSTS = Figure("cost", "loss and penalty", {"train": "train_cost", "validation": "val_cost"})
 TRAINING_LOSS = Figure("loss", "cross-entropy", {"train": "loss"})
-# Question 1's, of each model.
-NUMPY = {
-    "perceptron": [ACCURACIES],
-    "logistic_regression": [ACCURACIES, NORMS, LOSSES, COSTS],
-    "mlp": [ACCURACIES, TRAINING_LOSS],
-}
 # Question 2's, by the skeleton's names.
 TORCH = [
     Figure("training-loss", "cross-entropy", TRAIN_AND_VALIDATION),

@@ -44,6 +44,11 @@ class RunFolder:
                 f"{self.folder}: another run with these settings is under way in this folder; wait "
                 "for its end or choose another folder with -plots_dir"
             ) from None
+        except OSError as error:  # its file is another user's, say
+            raise InputError(
+                f"{self.folder}: cannot be locked ({error.strerror}); choose another folder with "
+                "-plots_dir"
+            ) from error
         prefixes = tuple(
             temporary_prefix(self.path(quantity, ending))
             for quantity in quantities

@@ -1,7 +1,7 @@
 """The names of the files that a run, or a sweep, leaves: no two different runs share one."""
 
-import glob
 import hashlib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +12,14 @@ MAX_NAME = 200
 class Names(NamedTuple):
     """What a run is called.
 
-    files : its files' name, for `file_path`; any_epochs : the same with * for the epochs.
+    files : its files' name, for `file_path`.
+    any_epochs : two such names that stand for any number of epochs: with * for it, and without it,
+        as it is for the default.
     title : model and settings, for figures.
     """
 
     files: str
-    any_epochs: str
+    any_epochs: tuple
     title: str
 
 
@@ -41,11 +43,26 @@ def file_path(folder, name, data, quantity, ending):
     return Path(folder) / f"{before}{quantity}{after}{digest and f'-{digest}'}.{ending}"
 
 
-def pattern(name, data, quantity, ending):
-    """What `glob` finds the files of runs by that `name` describes with a * in it."""
-    before, after, digest = _parts(name, data)
-    before, after = (glob.escape(part).replace("[*]", "*") for part in (before, after))
-    return f"{before}{quantity}{after}{'-' * bool(digest)}*.{ending}"
+def alike(folder, names, data, quantity, ending):
+    """The files in `folder` of runs like this one, but for the epochs asked for and for the ranks.
+
+    Returns two lists of paths: of such runs, and of names that were cut, which may be another run's.
+    """
+    ours, perhaps = [file_path(folder, names.files, data, quantity, ending)], []
+    for name in names.any_epochs:
+        text = name.format(data=data.tag, quantity=quantity)
+        exact = re.escape(text).replace(r"\*", "[0-9]+") + f"(-ranks-[0-9]+)?[.]{ending}"
+        # Long names differ in where they are cut, too, but not so early.
+        start = re.escape(text.partition("*")[0][: MAX_NAME // 2])
+        cut = f"{start}.*-[0-9a-f]{{16}}[.]{ending}"
+        for path in sorted(Path(folder).glob(f"*.{ending}")):
+            if path in ours or path in perhaps:
+                continue
+            if re.fullmatch(exact, path.name):
+                ours.append(path)
+            elif re.fullmatch(cut, path.name):
+                perhaps.append(path)
+    return ours, perhaps
 
 
 def _parts(name, data):

@@ -22,11 +22,11 @@ class Outcome:
     margins: np.ndarray
     weights: np.ndarray | None = None
 
-
-def margins(scores, predictions, gold):
-    """`Outcome.margins` from scores (n, n_classes)."""
-    rows = np.arange(len(gold))
-    return scores[rows, predictions] - scores[rows, gold]
+    @classmethod
+    def of(cls, scores, gold, predictions, weights=None):
+        """That of scores (n, n_classes) on images of classes `gold` (n,)."""
+        rows = np.arange(len(gold))
+        return cls(predictions, scores[rows, predictions] - scores[rows, gold], weights)
 
 
 def quantities(linear):

@@ -29,6 +29,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lab import process, sweep
 from lab.dataset import open_data
 from lab.run import Run
+from lab.version import code_version
 from utils import InputError, notice
 
 # Ranks wait for one another at every batch, which takes milliseconds, and for rank 0 to write a
@@ -265,6 +266,7 @@ class RankRun(Run):
         super().__init__(script, opt, data, names, *rest)
         self.team = team
         self.ranks = team.size
+        self.code = code_version(script, "lab/ranks.py")
 
     def __enter__(self):
         """Rank 0 takes the folder; the others wait for that, as its checkpoint may be another's."""

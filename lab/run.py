@@ -23,29 +23,16 @@ import numpy as np
 from tqdm import tqdm
 
 from lab import record
-from lab.checkpoint import (
-    Checkpoint,
-    NoCheckpoint,
-    damaged,
-    find,
-    nearest,
-    read_checkpoint,
-    read_state,
-    write_checkpoint,
-)
+from lab.checkpoint import Checkpoint, damaged, read_state
 from lab.figures import save_figure
 from lab.files import replacing
 from lab.folder import RunFolder
-from lab.names import pattern
+from lab.keeping import Checkpoints, NoCheckpoint
 from lab.options import recorded_options
 from lab.pictures import pictures, quantities
 from lab.process import Incomplete, Stopped, drop_output
 from lab.version import code_version
 from utils import InputError, notice
-
-CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
-# Of the time, at most: a checkpoint that takes longer is written less often.
-CHECKPOINT_SHARE = 0.02
 
 
 class Watched:
@@ -99,11 +86,7 @@ class Run:
         self.seconds = dict.fromkeys(record.CLOCKS, 0.0)
         self.snapshot = (0, {})  # after how many epochs, and the state then, ready to be written
         self.resumed_at = 0  # after how many epochs
-        self.last_checkpoint = None  # the path of the one that this run wrote or went on from
-        self.earlier_epochs = (
-            0  # of the checkpoint of a run like this one, kept until we are as far
-        )
-        self.next_checkpoint_at = time.monotonic() + CHECKPOINT_SECONDS
+        self.checkpoints = Checkpoints(self.folder, names, self.identity(), self.code)
         self.drawn = False  # the figures, all of them
         self.warned = False
 
@@ -117,7 +100,7 @@ class Run:
         written = ["record", "history", "results", "predictions", "checkpoint"]
         self.folder.take([*drawn, *quantities(linear=True), *written])
         if not self.opt.resume:
-            self._notice_earlier()
+            self.checkpoints.look_for_earlier(self.opt.epochs)
         # One bar a run, that moves within the epochs; on a terminal alone.
         self.bar = tqdm(
             total=self.opt.epochs,
@@ -126,22 +109,6 @@ class Run:
             leave=False,
         )
         return self
-
-    def _notice_earlier(self):
-        """Say if a checkpoint is there that this run, which starts anew, will replace."""
-        with contextlib.suppress(InputError):
-            earlier = read_checkpoint(self.folder.path("checkpoint", "npz"))
-            if earlier.identity != self.identity() or earlier.epochs >= self.opt.epochs:
-                return
-            there = f"an interrupted run of these settings is here, after epoch {earlier.epochs}"
-            if earlier.code == self.code:
-                self.earlier_epochs = earlier.epochs
-                notice(
-                    f"note: {there}; this one starts anew, and that one's checkpoint is kept until "
-                    "this one has got as far (-resume would go on with it)"
-                )
-            else:
-                notice(f"note: {there}, by another version of the code; this one replaces it")
 
     def __exit__(self, kind, error, traceback):
         self.bar.close()
@@ -176,16 +143,17 @@ class Run:
                     f"\nstopped while the figures were drawn; all else is in {self.opt.plots_dir}; "
                     "the same command with -resume draws them"
                 )
-        elif done and done < self.earlier_epochs:
+        elif done and self.checkpoints.withheld(done):
             notice(
-                f"\n{where}; the earlier run's checkpoint, after epoch {self.earlier_epochs}, is "
-                "kept; the same command with -resume goes on from there"
+                f"\n{where}; the earlier run's checkpoint, after epoch "
+                f"{self.checkpoints.earlier.epochs}, is kept; the same command with -resume goes on "
+                "from there"
             )
         elif done > self.resumed_at:
             self._write_numbers()
             self._draw_curves()
             kept = ""
-            if self.folder.path("checkpoint", "npz") not in self.folder.unwritten:
+            if self.checkpoints.path not in self.folder.unwritten:
                 kept = f"; what was trained is kept in {self.opt.plots_dir}"
                 kept += "; the same command with -resume goes on"
             notice(f"\n{where}{kept}")
@@ -244,7 +212,7 @@ class Run:
         self._warn_if_not_finite(figures)
         copy = {name: np.array(value) for name, value in state.items()}
         self.snapshot = (len(self.history), copy)
-        if time.monotonic() >= self.next_checkpoint_at:
+        if self.checkpoints.is_due():
             self.save_checkpoint()
 
     def _warn_if_not_finite(self, figures):
@@ -344,56 +312,43 @@ class Run:
     def save_checkpoint(self):
         """Write the state after the last whole epoch to the run's checkpoint."""
         done, _ = self.snapshot
-        if done < self.earlier_epochs:
-            return
-        start = time.monotonic()
-        self._write("checkpoint", "npz", self._write_checkpoint)
-        now = time.monotonic()
-        pause = max(CHECKPOINT_SECONDS, (now - start) / CHECKPOINT_SHARE)
-        self.next_checkpoint_at = now + pause
+        if not self.checkpoints.withheld(done):
+            with self.checkpoints.timed():
+                self._write("checkpoint", "npz", self._write_checkpoint)
 
     def _write_checkpoint(self, path):
         done, state = self.snapshot
-        before = self.folder.path("checkpoint-before", "npz")
-        if self.last_checkpoint is None:  # what is there is another run's, which starts anew here
-            before.unlink(missing_ok=True)
         about = Checkpoint(path, self.identity(), self.code, done, self.initial, self.seconds)
         history = [[row[name] for name in self.quantities] for row in self.history[:done]]
-        write_checkpoint(about, history, state, before if self.last_checkpoint == path else None)
-        self.last_checkpoint = path
+        self.checkpoints.write(about, history, state)
 
     def load_checkpoint(self, restore):
         """Take up the run where its checkpoint left it, giving `restore` the state saved there.
 
         The checkpoint is one in the plots folder with this run's options and data, perhaps of a run
-        that was to train for another number of epochs; see `checkpoint.find`. One of another version
-        of the code leaves a mark: the run's code is then 'theirs+ours'. One that is damaged, or
-        whose state `restore` refuses, is left aside. NoCheckpoint where there is none.
+        that was to train for another number of epochs; see `keeping.Checkpoints.find`. One of another
+        version of the code leaves a mark: the run's code is then 'theirs+ours'. One that is damaged,
+        or whose state `restore` refuses, is left aside. NoCheckpoint where there is none.
         """
-        folder, identity = self.opt.plots_dir, self.identity()
-        paths = [
-            path
-            for quantity in ("checkpoint", "checkpoint-before")
-            for path in folder.glob(pattern(self.names.any_epochs, self.data, quantity, "npz"))
-        ]
-        try:
-            found, complaints = find(set(paths), identity, self.code, self.opt.epochs)
-        except NoCheckpoint as error:
-            raise NoCheckpoint(f"{folder}: {error}") from None
+        found, complaints = self.checkpoints.find(self.opt.epochs)
+        taken = None
         for checkpoint in found:
             try:
                 self._take_up(checkpoint, restore)
             except InputError as error:
                 complaints.append(str(error))
                 continue
-            for complaint in complaints:
-                notice(f"note: {complaint}; left aside")
-            notice(f"going on after epoch {len(self.history)} of {self.opt.epochs}")
-            return
+            taken = checkpoint
+            break
         for complaint in complaints:
             notice(f"note: {complaint}; left aside")
-        others = nearest(folder.glob("*checkpoint*.npz"), identity)
-        raise NoCheckpoint(f"{folder}: no checkpoint of this run{others}; start it without -resume")
+        if taken is None:
+            raise self.checkpoints.none()
+        if taken.code != self.code:
+            notice(f"note: {taken.path.name} was written by another version of the code")
+            theirs = taken.code.removesuffix(self.code).removesuffix("+")
+            self.code = f"{theirs}+{self.code}"
+        notice(f"going on after epoch {taken.epochs} of {self.opt.epochs}")
 
     def _take_up(self, checkpoint, restore):
         """Set the run to where a checkpoint left it. InputError where the state there is damaged."""
@@ -406,9 +361,5 @@ class Run:
         self.history = history
         self.snapshot = (checkpoint.epochs, state)
         self.resumed_at = checkpoint.epochs
-        self.last_checkpoint = checkpoint.path
+        self.checkpoints.last = checkpoint.path
         self.bar.initial = self.bar.n = checkpoint.epochs
-        if checkpoint.code != self.code:
-            notice(f"note: {checkpoint.path.name} was written by another version of the code")
-            theirs = checkpoint.code.removesuffix(self.code).removesuffix("+")
-            self.code = f"{theirs}+{self.code}"

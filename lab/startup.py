@@ -2,11 +2,12 @@
 
     from lab import startup  # first, before NumPy and torch
 
-Imports nothing but the standard library.
+Imports nothing that Python has not loaded by then: the module signal would import enum, and a Ctrl-C
+in the middle of that would be a traceback.
 """
 
+import _signal as signal
 import os
-import signal
 
 # How long a thread of torch's spins while it waits for the others, before it sleeps. By default the
 # OpenMP runtimes spin for milliseconds to 200 of them; beside another busy program a thread then

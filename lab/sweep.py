@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import utils
 from lab import comparison, dataset
-from lab.checkpoint import NoCheckpoint
 from lab.figures import save_figure
+from lab.keeping import NoCheckpoint
 from lab.names import Names, file_path
 from lab.options import ONE_VALUE
 from lab.process import Incomplete, Stopped
@@ -89,8 +89,11 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
     planned = []
     for combination in itertools.product(*values.values()):
         opt = options(dict(zip(values, combination, strict=True)))
-        any_epochs = file_name(options({**vars(opt), "epochs": "*"}), parser)
         resolve(opt, parser)
+        any_epochs = tuple(
+            file_name(options({**vars(opt), "epochs": epochs}), parser)
+            for epochs in ("*", parser.table["epochs"].default)
+        )
         planned.append((opt, Names(file_name(opt, parser), any_epochs, parser.title(opt))))
     # No value has an underscore in it, so names that are equal are those of equal sweeps.
     joined = options({n: "_".join(map(str, v)) if len(v) > 1 else v[0] for n, v in values.items()})

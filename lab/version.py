@@ -9,20 +9,21 @@ import utils
 # The files beside a script on which a run's numbers depend.
 NUMPY = ("fast/pixels.py", "fast/blocks.py", "fast/ties.py", "lab/numpy_state.py", "utils.py")
 TORCH = ("fast/pixels.py", "fast/layers.py", "fast/batches.py", "lab/torch_state.py", "utils.py")
-FILES = {"hw1-q1.py": NUMPY, "hw1-q2.py": (*TORCH, "lab/ranks.py")}
+FILES = {"hw1-q1.py": NUMPY, "hw1-q2.py": TORCH}
 # Functions of theirs that no number depends on.
 NO_NUMBERS = {"notice", "plot_curves", "plot_weights", "new_figure", "show_figures"}
 
 
 @functools.cache  # as the program started: its files may change while it trains
-def code_version(script):
-    """A digest of `script`, by its file's name, and of the files that its numbers depend on.
+def code_version(script, *more):
+    """A digest of `script`, by its file's name, and of the files that its numbers depend on; `more`
+    are those of a run of an uncommon kind.
 
     Taken over the syntax trees, so that only what Python executes counts, and of that not the texts
     with a blank in them, which are for people: help, messages, labels, docstrings.
     """
     digest = hashlib.sha256()
-    for name in (script, *FILES.get(script, ())):
+    for name in (script, *FILES.get(script, ()), *more):
         path = utils.ROOT / name
         if path.is_file():  # else a run started by another program than the two scripts
             digest.update(repr(essence(ast.parse(path.read_bytes()))).encode())

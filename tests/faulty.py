@@ -1,31 +1,24 @@
-"""Run a script with faults planted in it.
+"""Faults planted in a run: a function that fails, or before whose call a signal arrives.
 
-    python tests/faulty.py FAULTS hw1-q1.py mlp -epochs 3 ...
-
-FAULTS are separated by commas, each WHAT:WHERE:CALL. From the CALL-th call on of the function WHERE
-("os.replace", "runs.Run.finish"; "script" is the script itself) a call fails with the OSError WHAT
-("ENOSPC"); or, at the CALL-th call alone, the signal WHAT ("SIGKILL") arrives just before it.
-Checkpoints are written after every epoch, and figures are not drawn: both would take the tests' time.
+Each is written WHAT:WHERE:CALL. From the CALL-th call on of the function WHERE ("os.replace",
+"lab.run.Run.finish"; "script" is the script itself) a call fails with the OSError WHAT ("ENOSPC"); or,
+at the CALL-th call alone, the signal WHAT ("SIGKILL") arrives just before it.
 """
 
 import errno
 import functools
+import importlib
 import math
 import os
 import signal
-import sys
-import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-import runs
-import utils
+import pytest
 
 
-def plant(what, owner, name, at):
-    """Replace owner's function by one that fails, or is interrupted, at its `at`-th call."""
+def plant(patched, fault, script):
+    """Plant a fault, with a pytest.MonkeyPatch; `script` is the script's module."""
+    what, where, at = fault.split(":")
+    owner, name = owner_of(where, script)
     function, calls = getattr(owner, name), 0
 
     @functools.wraps(function)
@@ -33,35 +26,40 @@ def plant(what, owner, name, at):
         nonlocal calls
         calls += 1
         if what.startswith("SIG"):
-            if calls == at:
+            if calls == int(at):
                 os.kill(os.getpid(), getattr(signal, what))
-        elif calls >= at:
+        elif calls >= int(at):
             number = getattr(errno, what)
             raise OSError(number, os.strerror(number))
         return function(*arguments, **options)
 
-    setattr(owner, name, faulty)
+    patched.setattr(owner, name, faulty)
 
 
-def owner_of(where, module):
-    """The object and the name in it of a function, given as in FAULTS."""
-    *path, name = where.split(".")
-    owners = {"script": module, "os": os, "time": time, "runs": runs, "utils": utils}
-    return functools.reduce(getattr, path[1:], owners[path[0]]), name
+def owner_of(where, script):
+    """The object and the name in it of a function, given as in a fault."""
+    path = where.split(".")
+    if path[0] == "script":
+        owner, path = script, path[1:]
+    else:
+        length = 2 if path[0] in ("lab", "fast") else 1
+        owner, path = importlib.import_module(".".join(path[:length])), path[length:]
+    return functools.reduce(getattr, path[:-1], owner), path[-1]
 
 
-def main():
-    faults, script = sys.argv[1:3]
-    sys.argv = sys.argv[2:]
-    runs.CHECKPOINT_SECONDS, runs.CHECKPOINT_SHARE = 0, math.inf
-    utils.plot_curves = utils.plot_weights = lambda *arguments, **options: None
-    utils.save_figure = lambda figure, path: path.touch()
-    module = utils.load_script(script)
-    for fault in filter(None, faults.split(",")):
-        what, where, call = fault.split(":")
-        plant(what, *owner_of(where, module), int(call))
-    utils.run_script(module.main)
+def checkpoints_after_every_epoch(patched):
+    """Have every run write one, however short its epochs."""
+    patched.setattr("lab.keeping.CHECKPOINT_SECONDS", 0)
+    patched.setattr("lab.keeping.CHECKPOINT_SHARE", math.inf)
 
 
-if __name__ == "__main__":
-    main()
+def faults(script, *planted):
+    """What `conftest.launched` takes to prepare a child: faults, a checkpoint after every epoch."""
+
+    def prepare():
+        patched = pytest.MonkeyPatch()
+        checkpoints_after_every_epoch(patched)
+        for fault in planted:
+            plant(patched, fault, script)
+
+    return prepare

@@ -1,18 +1,17 @@
 """Nothing lost: runs that are killed, stopped, crowded or out of disk at each moment of their life.
 
-The tests marked `long` try one random moment by default. In full, on a data file of one's own:
+The tests marked `long` try a few random moments. More, or a data file of one's own:
 
-    HOMEWORK_KILLS=50 HOMEWORK_DATA=data/intel_landscapes.npz python -m pytest -m long tests
+    HOMEWORK_KILLS=50 HOMEWORK_DATA=data/intel_landscapes.npz python -m pytest -m long tests/test_faults.py
 """
 
 import contextlib
 import errno
 import json
-import math
 import os
 import pty
 import random
-import resource
+import re
 import signal
 import subprocess
 import sys
@@ -22,13 +21,34 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, record_of, run_script, snapshot, started, tiny_arrays
-from faulty import owner_of, plant
+from conftest import (
+    FSYNC,
+    ROOT,
+    at_most,
+    forked,
+    launched,
+    leave_figures_blank,
+    left_behind,
+    numbers,
+    read_until,
+    record_of,
+    remove_record,
+    run_forked,
+    run_script,
+    snapshot,
+    started,
+    tiny_arrays,
+)
+from faulty import checkpoints_after_every_epoch, faults, plant
+from threadpoolctl import threadpool_limits
 
-import runs
+from lab.checkpoint import read_checkpoint, read_state
+from lab.keeping import Checkpoints
+from lab.record import read_record
 
-KILLS = int(os.environ.get("HOMEWORK_KILLS", "1"))
-FAULTY = "tests/faulty.py"
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
+KILLS = int(os.environ.get("HOMEWORK_KILLS", "5"))
 MODELS = {
     "perceptron": ("q1", ["perceptron"]),
     "logistic regression": ("q1", ["logistic_regression", "-l2_penalty", 0.01]),
@@ -37,63 +57,78 @@ MODELS = {
     "torch mlp, momentum": ("q2", ["mlp", "-momentum", 0.9, "-batch_size", 7]),
 }
 BOTH = ["numpy mlp", "torch mlp, momentum"]
+FOREVER = 10**6  # epochs
 
 
 @pytest.fixture
-def a_run(request, run_main, blank_figures, tmp_path, tiny_npz):
-    """Run a model for some epochs in this process: a_run("numpy mlp", "folder", 3, "-resume")."""
+def command(request, tmp_path, tiny_npz):
+    """(the script's module, words) of a model's command: command("numpy mlp", "folder", 3, "-resume")."""
 
-    def run(model, folder, epochs, *more, data=tiny_npz):
+    def words(model, folder, epochs, *more, data=tiny_npz):
         script, arguments = MODELS[model]
         arguments = [*arguments, "-epochs", epochs, "-data_path", data, "-plots_dir"]
-        return run_main(request.getfixturevalue(script), *arguments, tmp_path / folder, *more)
+        return request.getfixturevalue(script), *arguments, tmp_path / folder, *more
+
+    return words
+
+
+@pytest.fixture
+def a_run(command, run_main):
+    """Run a model for some epochs in this process, as `command` has it."""
+    return lambda *arguments, **options: run_main(*command(*arguments, **options))
+
+
+@pytest.fixture
+def planted(request):
+    """Plant faults in this process, for as long as a block lasts: with planted("q1", ...): ..."""
+
+    @contextlib.contextmanager
+    def plant_all(script, *faults):
+        with pytest.MonkeyPatch.context() as patched:
+            checkpoints_after_every_epoch(patched)
+            for fault in faults:
+                plant(patched, fault, request.getfixturevalue(script))
+            yield
+
+    return plant_all
+
+
+@pytest.fixture(scope="session")
+def whole(request, tmp_path_factory):
+    """What a run that nothing happened to leaves, made once: whole("numpy mlp", 4).
+
+    With out, its printed lines; numbers, of its record; files, their names.
+    """
+    made = {}
+
+    def make(model, epochs, data):
+        folder = tmp_path_factory.mktemp("whole")
+        if data is None:
+            data = folder / "tiny.npz"
+            np.savez(data, **tiny_arrays())
+        script, arguments = MODELS[model]
+        module, plots = request.getfixturevalue(script), folder / "plots"
+        words = [*arguments, "-epochs", epochs, "-data_path", data, "-plots_dir", plots]
+        with pytest.MonkeyPatch.context() as patched:
+            leave_figures_blank(patched)
+            outcome = run_forked(module, *words, prepare=faults(module))
+        assert outcome.status == 0, outcome.err
+        files = {path.name for path in plots.iterdir()}
+        return SimpleNamespace(
+            printed=outcome.printed, numbers=without_path(numbers(plots)), files=files
+        )
+
+    def run(model, epochs, data=None):
+        if (model, epochs, data) not in made:
+            made[model, epochs, data] = make(model, epochs, data)
+        return made[model, epochs, data]
 
     return run
 
 
-@pytest.fixture
-def faults(request):
-    """Plant faults, as tests/faulty.py takes them, in this process, for as long as the block lasts:
-    with faults("q1", "SIGINT:os.replace:1"): ...
-    """
-
-    @contextlib.contextmanager
-    def planted(script, *faults):
-        stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.getsignal(number) for number in stops}
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(runs, "CHECKPOINT_SECONDS", 0)
-            patched.setattr(runs, "CHECKPOINT_SHARE", math.inf)
-            for fault in faults:
-                what, where, call = fault.split(":")
-                owner, name = owner_of(where, request.getfixturevalue(script))
-                patched.setattr(owner, name, getattr(owner, name))  # to be put back at the end
-                plant(what, owner, name, int(call))
-            yield
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    return planted
-
-
-def numbers(folder):
-    """The record of the only run in a folder, as text without the time that it took."""
-    record = record_of(folder)
-    assert set(record.pop("seconds")) == {"training", "evaluation", "plotting"}
-    return json.dumps(record)
-
-
-def lines(outcome):
-    """What was said on standard error, without empty lines."""
-    return [line for line in outcome.err.splitlines() if line.strip()]
-
-
-def printed(outcome):
-    return [line for line in outcome.out.splitlines() if not line.startswith("Training took")]
-
-
-def hidden(folder):
-    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+def without_path(text):
+    """A record's text without where its data lay."""
+    return re.sub(r'"data_path": "[^"]*"', "", text)
 
 
 def check_whole(folder):
@@ -101,25 +136,14 @@ def check_whole(folder):
     for path in folder.iterdir():
         if not path.name.startswith("."):
             if path.suffix == ".json":
-                runs.read_record(path)
+                read_record(path)
             elif path.suffix == ".npz":
-                runs.read_checkpoint(path, "meta")
-                runs.read_checkpoint(path, "state")
+                read_state(*quantities_of(path))
 
 
-# --------------------------------------------------------------------------------------------
-# Killed
-
-
-def killed(model, data, folder, epochs, line, pause):
-    """A run in a process of its own that is killed some time after it has printed so many lines."""
-    script, arguments = MODELS[model]
-    arguments = [*arguments, "-epochs", epochs, "-data_path", data, "-plots_dir", folder]
-    with started(FAULTY, "", f"hw1-{script}.py", *arguments) as process:
-        for _ in range(line):
-            process.stdout.readline()
-        time.sleep(pause)
-        process.kill()
+def quantities_of(path):
+    checkpoint = read_checkpoint(path)
+    return checkpoint, checkpoint.identity["quantities"]
 
 
 def go_on(a_run, model, folder, epochs, **options):
@@ -131,48 +155,83 @@ def go_on(a_run, model, folder, epochs, **options):
     return outcome
 
 
+def check_ends_as(whole_run, folder):
+    assert without_path(numbers(folder)) == whole_run.numbers
+    assert not left_behind(folder)
+
+
+# --------------------------------------------------------------------------------------------
+# Killed
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("model", BOTH)
-def test_killed_at_random_moments_and_resumed(a_run, tmp_path, tiny_npz, model):
+def test_killed_at_random_moments_and_resumed(command, a_run, whole, tmp_path, model):
     """The record is that of a run never stopped; nothing half-written has a name, or stays."""
     epochs = 60
-    assert a_run(model, "whole", epochs).status == 0
     moments = random.Random(5)
     for kill in range(KILLS):
-        folder = tmp_path / str(kill)
+        module, *words = command(model, str(kill), epochs)
         line, pause = moments.randrange(1, 2 * epochs + 4), moments.uniform(0, 0.02)
-        killed(model, tiny_npz, folder, epochs, line, pause)
-        check_whole(folder)
+        with launched(module, *words, prepare=faults(module)) as child:
+            for _ in range(line):
+                child.stdout.readline()
+            time.sleep(pause)
+            child.kill()
+            child.wait()
+        check_whole(tmp_path / str(kill))
         if line > 6:  # the second epoch is over, the first's checkpoint written
-            assert list(folder.glob("*checkpoint*"))
+            assert list((tmp_path / str(kill)).glob("*checkpoint*")), (line, pause)
         go_on(a_run, model, str(kill), epochs)
-        assert numbers(folder) == numbers(tmp_path / "whole"), (line, pause)
-        assert not hidden(folder)
+        check_ends_as(whole(model, epochs), tmp_path / str(kill))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", MODELS if "HOMEWORK_DATA" in os.environ else ["perceptron"])
-def test_killed_and_resumed_on_a_data_file_of_choice(a_run, tmp_path, tiny_npz, model):
-    data = os.environ.get("HOMEWORK_DATA", tiny_npz)
-    assert a_run(model, "whole", 4, data=data).status == 0
-    killed(model, data, tmp_path / "killed", 4, line=6, pause=0)
-    assert "going on after epoch" in go_on(a_run, model, "killed", 4, data=data).err
-    assert numbers(tmp_path / "killed") == numbers(tmp_path / "whole")
+@pytest.mark.parametrize("model", MODELS)
+def test_killed_and_resumed_on_a_data_file_of_choice(command, a_run, whole, tmp_path, model):
+    data = os.environ.get("HOMEWORK_DATA")
+    options = {"data": data} if data else {}
+    module, *words = command(model, "killed", 4, **options)
+    with launched(module, *words, prepare=faults(module)) as child:
+        read_until(child, "Training epoch 3")
+    assert "going on after epoch" in go_on(a_run, model, "killed", 4, **options).err
+    check_ends_as(whole(model, 4, data), tmp_path / "killed")
 
 
-@pytest.mark.parametrize("call", range(1, 10))
-def test_killed_before_each_renaming(a_run, tmp_path, tiny_npz, call):
+@pytest.mark.parametrize("call", range(1, 12))
+def test_killed_before_each_renaming(command, a_run, whole, tmp_path, call):
     """From the first checkpoint on there is a whole one at each moment."""
-    assert a_run("perceptron", "whole", 3).status == 0
-    arguments = ["perceptron", "-epochs", 3, "-data_path", tiny_npz, "-plots_dir", tmp_path / "x"]
-    done = run_script(FAULTY, f"SIGKILL:os.replace:{call}", "hw1-q1.py", *arguments)
-    assert done.returncode == -signal.SIGKILL
+    q1, *words = command("perceptron", "x", 3)
+    done = run_forked(q1, *words, prepare=faults(q1, f"SIGKILL:os.replace:{call}"))
+    assert done.status == -signal.SIGKILL
     check_whole(tmp_path / "x")
     assert bool(list((tmp_path / "x").glob("*checkpoint*"))) == (call > 1)
     outcome = go_on(a_run, "perceptron", "x", 3)
-    assert numbers(tmp_path / "x") == numbers(tmp_path / "whole")
-    assert printed(outcome)[-1].startswith("Final test acc")
-    assert not hidden(tmp_path / "x")
+    check_ends_as(whole("perceptron", 3), tmp_path / "x")
+    assert outcome.printed[-1].startswith("Final test acc")
+
+
+def test_a_file_is_on_disk_before_it_has_its_name(a_run, monkeypatch, tmp_path):
+    """Else a power cut could leave a name without the content."""
+    events, replace = [], os.replace
+
+    def fsync(descriptor):
+        events.append(os.fstat(descriptor).st_ino)
+        FSYNC(descriptor)
+
+    def renamed(source, target):
+        if "-before" not in str(target):
+            assert os.stat(source).st_ino in events
+            events.append(str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", renamed)
+    assert a_run("perceptron", "x", 2).status == 0
+    written = {path.name for path in (tmp_path / "x").iterdir() if path.suffix != ".pdf"}
+    assert {os.path.basename(e) for e in events if isinstance(e, str)} == {
+        name for name in written if not name.startswith(".")
+    }
 
 
 # --------------------------------------------------------------------------------------------
@@ -182,44 +241,44 @@ def test_killed_before_each_renaming(a_run, tmp_path, tiny_npz, call):
 PHASES = {
     "reading the data": ("utils.read_npz:1", 0),
     "seeding": ("utils.configure_seed:1", 0),
-    "before the first line": ("runs.Run.say:1", 0),
-    "before the first epoch": ("runs.Run.epochs:1", 0),
-    "training": ({"q1": "script.MLP.train_epoch:3", "q2": "runs.Run.progress:3"}, 2),
+    "before the first line": ("lab.run.Run.say:1", 0),
+    "before the first epoch": ("lab.run.Run.epochs:1", 0),
+    "training": ({"q1": "script.MLP.train_epoch:3", "q2": "script.train_epoch:3"}, 2),
     "evaluation": ({"q1": "script.MLP.evaluate:8", "q2": "script.evaluate:4"}, 2),
-    "before an epoch's line": ("runs.Run.end_epoch:3", 2),
-    "before an epoch's snapshot": ("runs.Run.warn_if_not_finite:3", 2),
-    "before a checkpoint": ("runs.Run.save_checkpoint:3", 3),
+    "before an epoch's line": ("lab.run.Run.end_epoch:3", 2),
+    "before an epoch's snapshot": ("lab.run.Run._warn_if_not_finite:3", 2),
+    "before a checkpoint": ("lab.run.Run.save_checkpoint:3", 3),
     "writing a checkpoint": ("os.fsync:2", 2),
     "keeping the checkpoint before": ("os.replace:2", 2),
     "naming a checkpoint": ("os.replace:3", 2),
-    "after the last epoch": ("runs.Run.duration:1", 4),
+    "after the last epoch": ("lab.run.Run.duration:1", 4),
     "the last evaluation": ({"q1": "script.MLP.evaluate:11", "q2": "script.evaluate:6"}, 4),
-    "before finishing": ("runs.Run.finish:1", 4),
-    "the last checkpoint": ("runs.Run._write_checkpoint:5", None),
-    "the record": ("runs.Run._write_record:1", None),
-    "the results": ("runs.Run._write_results:1", None),
-    "the figures": ("runs.Run._write_curves:1", None),
-    "a figure": ("utils.save_figure:1", None),
-    "the record with the time of plotting": ("runs.Run._write_record:2", None),
+    "before finishing": ("lab.run.Run.finish:1", 4),
+    "the last checkpoint": ("lab.run.Run._write_checkpoint:5", None),
+    "the record": ("lab.record.Record.write:1", None),
+    "the history": ("lab.record.Record.write_history:1", None),
+    "the results": ("lab.run.Run._write_results:1", None),
+    "the figures": ("lab.run.Run._draw_curves:1", None),
+    "a figure": ("lab.run.save_figure:1", None),
+    "the record with the time of plotting": ("lab.record.Record.write:2", None),
 }
 
 
 @pytest.mark.parametrize("model", BOTH)
 @pytest.mark.parametrize("phase", PHASES)
-def test_stopped_at_each_phase(a_run, faults, tmp_path, model, phase):
+def test_stopped_at_each_phase(a_run, planted, whole, tmp_path, model, phase):
     """The record says how far it came; the same command with -resume ends as if never stopped."""
     script = MODELS[model][0]
-    whole = a_run(model, "whole", 4)
     where, kept = PHASES[phase]
     where = where if isinstance(where, str) else where[script]
-    with faults(script, f"SIGINT:{where}"):
+    with planted(script, f"SIGINT:{where}"):
         stopped = a_run(model, "stopped", 4)
     folder = tmp_path / "stopped"
     assert stopped.status == 130
-    assert len(lines(stopped)) == 1 and lines(stopped)[0].startswith("stopped"), stopped.err
-    assert not folder.exists() or not hidden(folder)
+    assert len(stopped.said) == 1 and stopped.said[0].startswith("stopped"), stopped.err
+    assert not folder.exists() or not left_behind(folder)
     if kept == 0:
-        assert not folder.exists() or not list(folder.iterdir())
+        assert not folder.exists() or not [p for p in folder.iterdir() if p.suffix != ".lock"]
         return
     record = record_of(folder)
     assert record["status"] == ("finished" if kept is None else "interrupted")
@@ -229,60 +288,153 @@ def test_stopped_at_each_phase(a_run, faults, tmp_path, model, phase):
     if kept is not None:
         assert list(folder.glob("*.pdf"))
     resumed = go_on(a_run, model, "stopped", 4)
-    assert numbers(folder) == numbers(tmp_path / "whole")
-    assert printed(resumed)[-1] == printed(whole)[-1]
-    left = {path.name for path in (tmp_path / "whole").iterdir()}
-    assert left <= {path.name for path in folder.iterdir()}
+    check_ends_as(whole(model, 4), folder)
+    assert resumed.printed[-1] == whole(model, 4).printed[-1]
+    assert whole(model, 4).files - {path.name for path in folder.iterdir()} <= {
+        name for name in whole(model, 4).files if name.endswith(".lock") or "before" in name
+    }
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_each_signal_has_its_exit_status_from_the_start(a_run, faults, tmp_path, name, status):
-    with faults("q1", f"{name}:utils.read_npz:1"):
+def test_each_signal_has_its_exit_status_from_the_start(a_run, planted, tmp_path, name, status):
+    with planted("q1", f"{name}:utils.read_npz:1"):
         outcome = a_run("perceptron", "x", 2)
-    assert (outcome.status, outcome.out, len(lines(outcome))) == (status, "", 1)
+    assert (outcome.status, outcome.out, len(outcome.said)) == (status, "", 1)
     assert not (tmp_path / "x").exists()
 
 
-def test_stopped_while_the_stand_in_is_drawn(q1, run_main, faults, monkeypatch, tmp_path):
-    from data import standin
+@pytest.mark.parametrize("script", ["q1", "q2"])
+def test_ctrl_c_at_the_very_first_import(tmp_path, script):
+    """One line, and 130: of NumPy here, or of torch, in whose place something else is imported."""
+    package = {"q1": "numpy", "q2": "torch"}[script]
+    code = (
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit('not stopped')\n"
+    )
+    (tmp_path / f"{package}.py").write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"}
+    done = run_script(f"hw1-{script}.py", "mlp", env=environment)
+    assert done.returncode == 130
+    *profile, line = done.stderr.splitlines()
+    assert line == "stopped; there was nothing to keep"
+    # Before that is set up, nothing is imported that Python has not loaded itself.
+    names = [text.rpartition("|")[2].strip() for text in profile]
+    assert names[names.index("site") + 1 :][:2] == ["lab", "lab.startup"]
 
-    monkeypatch.setattr(runs, "DEFAULT_DATA", ROOT / "data" / "not there.npz")
-    monkeypatch.setattr(runs, "STANDIN", tmp_path / "synthetic.npz")
-    with faults("q1"):
-        monkeypatch.setattr(standin, "chunks", standin.chunks)
-        plant("SIGTERM", standin, "chunks", 1)
+
+@pytest.mark.long
+@pytest.mark.parametrize("script", ["q1", "q2"])
+def test_ctrl_c_at_many_moments_of_the_start(tmp_path, tiny_npz, script):
+    """Each from the moment on at which the script's first module has been imported."""
+    arguments = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "x", "-epochs", FOREVER]
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    longest = {"q1": 1.0, "q2": 3.0}[script]
+    for i in range(15):
+        with started(f"hw1-{script}.py", "mlp", *arguments, env=environment) as process:
+            assert any("lab.startup" in line for line in iter(process.stderr.readline, ""))
+            time.sleep(longest * i / 15)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        said = [line for line in err.splitlines() if line and not line.startswith("import time")]
+        assert process.returncode == 130
+        assert len(said) == 1 and said[0].startswith("stopped"), err[-3000:]
+
+
+def test_stopped_while_the_stand_in_is_drawn(q1, run_main, planted, monkeypatch, tmp_path):
+    monkeypatch.setattr("lab.dataset.DEFAULT", ROOT / "data" / "not there.npz")
+    monkeypatch.setattr("lab.dataset.STANDIN", tmp_path / "synthetic.npz")
+    with planted("q1", "SIGTERM:lab.standin.chunks:1"):
         outcome = run_main(q1, "perceptron", "-plots_dir", tmp_path / "plots")
     assert outcome.status == 143
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    "where", ["script.restore:1", "script.count_correct:1", "runs.Run.finish:1"]
+    "where", ["lab.numpy_state.restore:1", "script.MLP.evaluate:1", "lab.run.Run.finish:1"]
 )
-def test_a_finished_run_is_not_marked_interrupted(a_run, faults, tmp_path, where):
+def test_a_finished_run_is_not_marked_interrupted(a_run, planted, tmp_path, where):
     """Stopped when it is resumed with nothing left to train, it stays as it was."""
     assert a_run("numpy mlp", "x", 3).status == 0
     before = snapshot(tmp_path / "x")
-    with faults("q1", f"SIGINT:{where}"):
+    with planted("q1", f"SIGINT:{where}"):
         stopped = a_run("numpy mlp", "x", 3, "-resume")
     assert stopped.status == 130
     assert snapshot(tmp_path / "x") == before
 
 
-def test_a_second_stop_leaves_at_once(a_run, tmp_path, tiny_npz):
-    arguments = ["mlp", "-hidden_size", 10, "-epochs", 4, "-data_path", tiny_npz]
-    faults = "SIGINT:runs.Run.end_epoch:4,SIGINT:runs.Run._write_record:1"
-    done = run_script(FAULTY, faults, "hw1-q1.py", *arguments, "-plots_dir", tmp_path / "x")
-    assert done.returncode == -signal.SIGINT
+@pytest.mark.parametrize("model", BOTH)
+def test_ctrl_c_from_outside(command, a_run, whole, tmp_path, model):
+    """A real one, at an arbitrary moment."""
+    module, *words = command(model, "x", FOREVER)
+    with launched(module, *words) as child:
+        read_until(child, "Training epoch 3")
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate()
+    assert child.returncode == 130
+    assert len([line for line in err.splitlines() if line.strip()]) == 1 and "-resume" in err
+    assert "Final" not in out
+    record = record_of(tmp_path / "x")
+    assert record["status"] == "interrupted"
+    done = len(record["epochs"])
+    assert done >= 2
+    remove_record(tmp_path / "x")
+    assert a_run(model, "x", done + 2, "-resume").status == 0
+    assert a_run(model, "single", done + 2).status == 0
+    assert numbers(tmp_path / "x") == numbers(tmp_path / "single")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_ways_to_be_stopped(command, tmp_path, name):
+    """The exit status tells them apart; what was trained is kept all the same."""
+    number = getattr(signal, name)
+    with launched(*command("perceptron", "x", FOREVER)) as child:
+        read_until(child, "Training epoch 2")
+        child.send_signal(number)
+        _, err = child.communicate()
+    assert child.returncode == 128 + number
+    assert len([line for line in err.splitlines() if line.strip()]) == 1
+    record = record_of(tmp_path / "x")
+    assert record["status"] == "interrupted" and len(record["epochs"]) >= 1
+
+
+def test_a_signal_that_is_ignored_stays_ignored(command):
+    """As nohup asks: the terminal may close and the run goes on."""
+
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with launched(*command("perceptron", "x", 60), prepare=ignore) as child:
+        read_until(child, "Training epoch 2")
+        child.send_signal(signal.SIGHUP)
+        out, err = child.communicate()
+    assert (child.returncode, err) == (0, "")
+    assert "Final test acc" in out
+
+
+def test_ctrl_c_before_the_first_epoch_is_over(command, tmp_path):
+    """Nothing is kept, which is said; the exit status is the same."""
+    np.savez(tmp_path / "large.npz", **tiny_arrays(sizes=(20_000, 9, 9), shape=(20, 20)))
+    words = command("numpy mlp", "x", 2, "-hidden_size", 500, data=tmp_path / "large.npz")
+    with launched(*words) as child:
+        read_until(child, "Training epoch 1")
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate()
+    assert (child.returncode, out) == (130, "")
+    assert len([line for line in err.splitlines() if line.strip()]) == 1
+    assert [path.suffix for path in (tmp_path / "x").iterdir()] == [".lock"]
+
+
+def test_a_second_stop_leaves_at_once(command, a_run, whole, tmp_path):
+    q1, *words = command("numpy mlp", "x", 4)
+    stops = ["SIGINT:lab.run.Run.end_epoch:4", "SIGINT:lab.record.Record.write:1"]
+    assert run_forked(q1, *words, prepare=faults(q1, *stops)).status == -signal.SIGINT
     check_whole(tmp_path / "x")
     go_on(a_run, "numpy mlp", "x", 4)
-    assert a_run("numpy mlp", "whole", 4).status == 0
-    assert numbers(tmp_path / "x") == numbers(tmp_path / "whole")
+    check_ends_as(whole("numpy mlp", 4), tmp_path / "x")
 
 
 def test_a_terminal_that_is_closed(tmp_path, tiny_npz):
     """Its hangup arrives, and writing to it fails from then on."""
-    arguments = ["perceptron", "-data_path", tiny_npz, "-plots_dir", tmp_path, "-epochs", 10**6]
+    arguments = ["perceptron", "-data_path", tiny_npz, "-plots_dir", tmp_path, "-epochs", FOREVER]
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
@@ -298,7 +450,7 @@ def test_a_terminal_that_is_closed(tmp_path, tiny_npz):
 
 
 @pytest.mark.parametrize("failure", [MemoryError("no room"), ZeroDivisionError()])
-def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, monkeypatch, tmp_path, failure):
+def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, whole, monkeypatch, tmp_path, failure):
     """Whether the fault is the machine's or the program's."""
     train_epoch, epochs = q1.MLP.train_epoch, []
 
@@ -317,8 +469,22 @@ def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, monkeypatch, tmp_path
                 a_run("numpy mlp", "x", 6)
     assert len(record_of(tmp_path / "x")["epochs"]) == 3
     go_on(a_run, "numpy mlp", "x", 6)
-    assert a_run("numpy mlp", "whole", 6).status == 0
-    assert numbers(tmp_path / "x") == numbers(tmp_path / "whole")
+    check_ends_as(whole("numpy mlp", 6), tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    "mistake", [ZeroDivisionError(), FileNotFoundError(2, "No such file or directory", "x.txt")]
+)
+def test_a_mistake_of_the_program_is_not_hidden(command, q1, monkeypatch, mistake):
+    """Only what the user can mend is put into one line; another error shows itself, with status 1."""
+
+    def failing(*arguments, **options):
+        raise mistake
+
+    monkeypatch.setattr(q1.Perceptron, "train_epoch", failing)
+    outcome = run_forked(*command("perceptron", "x", 2))
+    assert outcome.status == 1
+    assert "Traceback" in outcome.err and type(mistake).__name__ in outcome.said[-1]
 
 
 # --------------------------------------------------------------------------------------------
@@ -328,190 +494,201 @@ def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, monkeypatch, tmp_path
 @pytest.mark.parametrize(("seconds", "pause"), [(0.1, 30), (0.6, 30), (3.0, 150)])
 def test_a_slow_checkpoint_is_written_less_often(monkeypatch, seconds, pause):
     """So that checkpoints take at most 2% of the time."""
-    run = SimpleNamespace(_write=lambda *_: None, _write_checkpoint=None)
+    kept = SimpleNamespace()
     clock = SimpleNamespace(monotonic=iter([100.0, 100.0 + seconds]).__next__)
-    monkeypatch.setattr(runs, "time", clock)
-    runs.Run.save_checkpoint(run)
-    assert run.due == pytest.approx(100 + seconds + pause)
+    monkeypatch.setattr("lab.keeping.time", clock)
+    with Checkpoints.timed(kept):
+        pass
+    assert kept.next_at == pytest.approx(100 + seconds + pause)
 
 
 @pytest.mark.parametrize("model", BOTH)
 @pytest.mark.parametrize("error", ["ENOSPC", "EDQUOT", "EIO"])
-def test_a_disk_that_is_full_during_training(a_run, faults, tmp_path, model, error):
+def test_a_disk_that_is_full_during_training(a_run, planted, whole, tmp_path, model, error):
     """Training goes on, it is said once; at the end what is missing is named, with status 1."""
-    whole = a_run(model, "whole", 4)
-    script = MODELS[model][0]
-    with faults(script, f"{error}:os.fsync:2"):  # the first epoch's checkpoint is written
+    with planted(
+        MODELS[model][0], f"{error}:os.fsync:2"
+    ):  # the first epoch's checkpoint is written
         outcome = a_run(model, "full", 4)
     assert outcome.status == 1
-    assert printed(outcome) == printed(whole)
-    assert len(lines(outcome)) == 2
-    assert "goes on" in lines(outcome)[0] and "checkpoint" in lines(outcome)[0]
-    for word in ("checkpoint", "record", "results", os.strerror(getattr(errno, error))):
-        assert word in lines(outcome)[1]
-    assert not hidden(tmp_path / "full")
+    assert outcome.printed == whole(model, 4).printed
+    assert len(outcome.said) == 2
+    assert "goes on" in outcome.said[0] and "checkpoint" in outcome.said[0]
+    for word in ("checkpoint", "record", "history", "results", os.strerror(getattr(errno, error))):
+        assert word in outcome.said[1]
+    assert not left_behind(tmp_path / "full")
     check_whole(tmp_path / "full")
     assert "going on after epoch 1 of 4" in go_on(a_run, model, "full", 4).err
-    assert numbers(tmp_path / "full") == numbers(tmp_path / "whole")
+    check_ends_as(whole(model, 4), tmp_path / "full")
 
 
-def test_a_folder_that_turns_read_only(a_run, faults, monkeypatch, tmp_path):
-    import tempfile
-
-    whole = a_run("numpy mlp", "whole", 3)
-    monkeypatch.setattr(tempfile, "mkstemp", tempfile.mkstemp)
-    plant("EROFS", tempfile, "mkstemp", 1)
-    with faults("q1"):
+def test_a_folder_that_turns_read_only(a_run, planted, whole, tmp_path):
+    with planted("q1", "EROFS:tempfile.mkstemp:1"):
         outcome = a_run("numpy mlp", "x", 3)
     assert outcome.status == 1
-    assert printed(outcome) == printed(whole)
-    assert len(lines(outcome)) == 2 and "Read-only" in lines(outcome)[1]
+    assert outcome.printed == whole("numpy mlp", 3).printed
+    assert len(outcome.said) == 2 and "Read-only" in outcome.said[1]
     # Only what blank_figures writes in its own way.
-    assert {path.suffix for path in (tmp_path / "x").iterdir()} == {".pdf"}
+    assert {path.suffix for path in (tmp_path / "x").iterdir()} == {".pdf", ".lock"}
 
 
-def test_room_again(a_run, faults, monkeypatch, tmp_path):
+def test_room_again(a_run, planted, monkeypatch, tmp_path):
     """A checkpoint that failed in between is said, and no matter in the end."""
-    fsync, calls = os.fsync, []
+    calls = []
 
     def failing(descriptor):
         calls.append(1)
         if len(calls) in (1, 2):
             raise OSError(28, "No space left on device")
-        return fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", failing)
-    with faults("q1"):
+    with planted("q1"):
         outcome = a_run("perceptron", "x", 4)
     assert outcome.status == 0
-    assert len(lines(outcome)) == 1 and "goes on" in outcome.err
+    assert len(outcome.said) == 1 and "goes on" in outcome.err
     assert record_of(tmp_path / "x")["status"] == "finished"
 
 
-@pytest.mark.parametrize("failing", ["record", "results", "checkpoint", "curves"])
-def test_each_kind_of_file_is_tried(a_run, faults, tmp_path, failing):
+KINDS = {
+    "lab.record.Record.write": ".json",
+    "lab.record.Record.write_history": ".csv",
+    "lab.run.Run._write_results": ".txt",
+    "lab.run.Run._write_checkpoint": ".npz",
+    "lab.run.save_figure": ".pdf",
+}
+
+
+@pytest.mark.parametrize("failing", KINDS)
+def test_each_kind_of_file_is_tried(a_run, planted, whole, tmp_path, failing):
     """One that fails stops none of the others."""
-    whole = a_run("perceptron", "whole", 2)
-    where = "utils.save_figure:1" if failing == "curves" else f"runs.Run._write_{failing}:1"
-    with faults("q1", f"ENOSPC:{where}"):
+    with planted("q1", f"ENOSPC:{failing}:1"):
         outcome = a_run("perceptron", "x", 2)
     assert outcome.status == 1
-    assert printed(outcome) == printed(whole)
-    missing = {path.name for path in (tmp_path / "whole").iterdir()}
+    assert outcome.printed == whole("perceptron", 2).printed
+    missing = {name for name in whole("perceptron", 2).files if "before" not in name}
     missing -= {path.name for path in (tmp_path / "x").iterdir()}
-    assert missing and all(name in lines(outcome)[-1] for name in missing)
-    kinds = {"record": ".json", "results": ".txt", "checkpoint": ".npz", "curves": ".pdf"}
-    assert {os.path.splitext(name)[1] for name in missing} == {kinds[failing]}
+    assert missing and all(name in outcome.said[-1] for name in missing)
+    assert {os.path.splitext(name)[1] for name in missing} == {KINDS[failing]}
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), OSError("of no number")])
-def test_a_checkpoint_that_fails_for_another_reason(a_run, monkeypatch, tmp_path, failure):
+def test_a_checkpoint_that_fails_for_another_reason(a_run, whole, monkeypatch, tmp_path, failure):
     """It is said as well, and training goes on."""
 
     def failing(run, path):
         raise failure
 
-    whole = a_run("perceptron", "whole", 2)
-    monkeypatch.setattr(runs.Run, "_write_checkpoint", failing)
+    monkeypatch.setattr("lab.run.Run._write_checkpoint", failing)
     outcome = a_run("perceptron", "x", 2)
-    assert (outcome.status, printed(outcome)) == (1, printed(whole))
+    assert (outcome.status, outcome.printed) == (1, whole("perceptron", 2).printed)
     assert "checkpoint" in outcome.err and (str(failure) or "not enough memory") in outcome.err
     assert record_of(tmp_path / "x")["status"] == "finished"
 
 
-def test_stopped_with_no_room_promises_nothing(a_run, faults, tmp_path):
-    with faults("q1", "ENOSPC:os.fsync:1", "SIGINT:runs.Run.end_epoch:3"):
+def test_stopped_with_no_room_promises_nothing(a_run, planted):
+    with planted("q1", "ENOSPC:os.fsync:1", "SIGINT:lab.run.Run.end_epoch:3"):
         outcome = a_run("perceptron", "x", 4)
     assert outcome.status == 130
     assert "-resume" not in outcome.err
-    assert "checkpoint.npz" in lines(outcome)[-1] and "No space" in lines(outcome)[-1]
+    assert "checkpoint.npz" in outcome.said[-1] and "No space" in outcome.said[-1]
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("room", [0, 3000, 12_000])
-def test_a_disk_of_a_few_kilobytes(tmp_path, tiny_npz, room):
+def test_a_disk_of_a_few_kilobytes(command, tmp_path, room):
     """The operating system takes no more than `room` bytes a file; figures are real ones."""
-    arguments = ["mlp", "-hidden_size", 5, "-epochs", 3, "-data_path", tiny_npz]
-    done = run_script(
-        "hw1-q1.py", *arguments, "-plots_dir", tmp_path / "x",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines()[-1].startswith("Final test acc")
-    (line,) = done.stderr.splitlines()
+    read, write = os.pipe()  # which has no size, as a file for standard error would
+    outcome = run_forked(*command("numpy mlp", "x", 3), prepare=lambda: at_most(room), stderr=write)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        said = pipe.read()
+    assert outcome.status == 1, said
+    assert outcome.out.splitlines()[-1].startswith("Final test acc")
+    (line,) = said.splitlines()
     assert line.startswith("not written: ") and "File too large" in line
     for path in (tmp_path / "x").iterdir():
-        assert 0 < path.stat().st_size <= room
-        assert str(path) not in line
+        if path.suffix != ".lock":
+            assert 0 < path.stat().st_size <= room
+            assert str(path) not in line
     check_whole(tmp_path / "x")
 
 
-def test_standard_output_on_a_full_disk(tmp_path, tiny_npz):
+def test_standard_output_on_a_full_disk(command, tmp_path):
     """As in `python hw1-q1.py ... > log`: the run goes on and leaves its files."""
-    arguments = ["perceptron", "-epochs", 500, "-data_path", tiny_npz, "-plots_dir", tmp_path]
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, ROOT / "hw1-q1.py", *map(str, arguments)],
-            check=False,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 2
-    assert all("standard output" in line for line in done.stderr.splitlines())
-    assert len(record_of(tmp_path)["epochs"]) == 500
-    assert len(list(tmp_path.glob("*.pdf"))) == 2
+        outcome = run_forked(*command("perceptron", "x", 100), stdout=full)
+    assert outcome.status == 1
+    assert len(outcome.said) == 2
+    assert all("standard output" in line for line in outcome.said)
+    assert len(record_of(tmp_path / "x")["epochs"]) == 100
+    assert len(list((tmp_path / "x").glob("*.pdf"))) == 2
+
+
+def test_a_reader_that_leaves_is_no_traceback(command):
+    """As in `python hw1-q1.py ... | head -1`."""
+    with launched(*command("perceptron", "x", FOREVER)) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        _, err = child.communicate()
+    assert child.returncode == 1
+    assert "Traceback" not in err and "Exception" not in err
 
 
 # --------------------------------------------------------------------------------------------
 # Not alone
 
 
-def test_the_same_settings_twice_at_once(a_run, tmp_path, tiny_npz):
+def test_the_same_settings_twice_at_once(command, a_run, tmp_path):
     """The second is refused, others are not; a run that was killed locks no one out."""
     plots = tmp_path / "x"
-    arguments = ["perceptron", "-data_path", tiny_npz, "-plots_dir", plots]
-    with started("hw1-q1.py", *arguments, "-epochs", 10**6) as process:
-        process.stdout.readline()
+    with launched(*command("perceptron", "x", FOREVER)) as child:
+        child.stdout.readline()
         before = {path.name for path in plots.iterdir()}
         for more in ([], ["-resume"]):
-            refused = a_run("perceptron", "x", 10**6, *more)
+            refused = a_run("perceptron", "x", FOREVER, *more)
             assert (refused.status, refused.out) == (2, "")
-            assert len(lines(refused)) == 1 and "another run" in refused.err
+            assert len(refused.said) == 1 and "another run" in refused.err
         assert before <= {path.name for path in plots.iterdir()}
         assert a_run("perceptron", "x", 3, "-seed", 1).status == 0
         assert a_run("perceptron", "x", 3).status == 0
-        process.kill()
-        process.wait()
-    assert hidden(plots)  # the lock's file, which now locks nothing
-    with started("hw1-q1.py", *arguments, "-epochs", 10**6) as process:
-        assert process.stdout.readline().startswith("initial")
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    assert not hidden(plots)
+        child.kill()
+        child.wait()
+    with launched(*command("perceptron", "x", FOREVER)) as child:
+        assert child.stdout.readline().startswith("initial")
 
 
-def test_many_at_once(a_run, tmp_path, tiny_npz):
+def test_the_locks_file_stays(command, a_run, tmp_path):
+    """Another run may wait on it: with a new one in its place both would have the lock."""
+    assert a_run("perceptron", "x", 1).status == 0
+    (lock,) = (tmp_path / "x").glob(".*.lock")
+    inode = lock.stat().st_ino
+    assert a_run("perceptron", "x", 1).status == 0
+    assert lock.stat().st_ino == inode
+
+
+def test_many_at_once(command, whole, tmp_path):
     """Of equal runs started together some are refused; what is left is one run's, whole."""
-    arguments = ["perceptron", "-epochs", "300", "-data_path", str(tiny_npz)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, FAULTY, "", "hw1-q1.py", *arguments, "-plots_dir", tmp_path / "x"],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    said = [process.communicate(timeout=120)[1] for process in processes]
-    ends = [process.returncode for process in processes]
+    q1, *words = command("perceptron", "x", 100)
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(launched(q1, *words, prepare=faults(q1))) for _ in range(4)]
+        said = [child.communicate()[1] for child in children]
+        ends = [child.returncode for child in children]
     assert 0 in ends and set(ends) <= {0, 2}
     for end, text in zip(ends, said, strict=True):
         assert ("another run" in text) == (end == 2)
-    assert a_run("perceptron", "whole", 300).status == 0
-    assert numbers(tmp_path / "x") == numbers(tmp_path / "whole")
-    assert not hidden(tmp_path / "x")
+    check_ends_as(whole("perceptron", 100), tmp_path / "x")
+
+
+def test_a_folder_whose_lock_cannot_be_had(a_run, monkeypatch, tmp_path):
+    """As where the lock's file is another user's: a line, before the work."""
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "x" / ".lock"))
+
+    monkeypatch.setattr("lab.folder.FileLock.acquire", refused)
+    outcome = a_run("perceptron", "x", 1)
+    assert (outcome.status, outcome.out, len(outcome.said)) == (2, "", 1)
+    assert "Permission denied" in outcome.err and "-plots_dir" in outcome.err
 
 
 # --------------------------------------------------------------------------------------------
@@ -534,51 +711,71 @@ def test_the_same_command_twice_writes_the_same_record(a_run, tmp_path):
         assert rows[2] != rows[0], model
 
 
-def test_question_1_is_the_same_on_any_number_of_threads(tmp_path):
+def test_question_1_is_the_same_on_any_number_of_threads(q1, tmp_path):
     """Its products are large enough here for BLAS to divide them among threads, were it let."""
     np.savez(tmp_path / "x.npz", **tiny_arrays(sizes=(300, 100, 100), shape=(30, 30, 3)))
-    arguments = ["mlp", "-epochs", 2, "-data_path", tmp_path / "x.npz", "-plots_dir"]
-    for threads in ("1", "2", "5"):
-        variables = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-        done = run_script(
-            FAULTY, "", "hw1-q1.py", *arguments, tmp_path / threads, env={**os.environ, **variables}
-        )
-        assert done.returncode == 0, done.stderr
+    words = ["mlp", "-epochs", 2, "-data_path", tmp_path / "x.npz", "-plots_dir"]
+    for threads in (1, 2, 5):
+
+        def several(threads=threads):
+            threadpool_limits(threads, "blas")
+
+        outcome = run_forked(q1, *words, tmp_path / str(threads), prepare=several)
+        assert outcome.status == 0, outcome.err
     assert numbers(tmp_path / "1") == numbers(tmp_path / "2") == numbers(tmp_path / "5")
 
 
-@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch has no oneDNN here")
-def test_question_2_is_the_same_on_any_number_of_threads(tmp_path):
-    """By oneDNN; torch's own products differ here from one thread to two."""
-    np.savez(tmp_path / "x.npz", **tiny_arrays(sizes=(640, 64, 64), shape=(16, 16, 3), n_classes=6))
-    arguments = ["mlp", "-epochs", 2, "-data_path", tmp_path / "x.npz", "-plots_dir"]
-    states = []
-    for threads in ("1", "2"):
-        done = run_script(
-            FAULTY, "", "hw1-q2.py", *arguments, tmp_path / threads,
-            env={**os.environ, "OMP_NUM_THREADS": threads},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        (path,) = (tmp_path / threads).glob("mlp-checkpoint-batch*")
-        states.append(runs.read_checkpoint(path, "state"))
-    assert states[0].keys() == states[1].keys()
-    for name, array in states[0].items():
-        assert np.array_equal(array, states[1][name]), name
+def test_question_2s_record_says_on_how_many_threads(q2, tmp_path):
+    """On which its last digits may depend, and no more than these."""
+    np.savez(tmp_path / "x.npz", **tiny_arrays(sizes=(320, 24, 24), shape=(8, 8, 3)))
+    words = ["mlp", "-epochs", 2, "-data_path", tmp_path / "x.npz", "-plots_dir"]
+    records = []
+    for threads in (1, 2):
+
+        def several(threads=threads):
+            torch.set_num_threads(threads)
+
+        outcome = run_forked(q2, *words, tmp_path / str(threads), prepare=several)
+        assert outcome.status == 0, outcome.err
+        records.append(record_of(tmp_path / str(threads)))
+    assert [record["threads"] for record in records] == [1, 2]
+    one, two = (record["epochs"] for record in records)
+    for row, other in zip(one, two, strict=True):
+        assert row == pytest.approx(other, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["../up", "ü" * 60, "x" * 240, "-resume"])
-def test_no_name_escapes_the_folder(a_run, tmp_path, name):
+def test_no_name_escapes_the_folder(command, a_run, tmp_path, name):
     """Nor does what a killed run leaves behind, or the lock."""
     (tmp_path / "in" / "deeper").mkdir(parents=True)
     data = tmp_path / "in" / "deeper" / f"{name}.npz"
     np.savez(data, **tiny_arrays())
     before = snapshot(tmp_path)
-    with started(FAULTY, "SIGKILL:os.replace:4", "hw1-q1.py", "perceptron", "-epochs", "5",
-                 "-data_path", data, "-plots_dir", tmp_path / "x") as process:  # fmt: skip
-        process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
-    assert hidden(tmp_path / "x")
+    q1, *words = command("perceptron", "x", 5, data=data)
+    killed = run_forked(q1, *words, prepare=faults(q1, "SIGKILL:os.replace:4"))
+    assert killed.status == -signal.SIGKILL
+    assert left_behind(tmp_path / "x")
     go_on(a_run, "perceptron", "x", 5, data=data)
     new = set(snapshot(tmp_path)) - set(before) - {"x"}
     assert new and all(path.startswith("x/") and path.count("/") == 1 for path in new)
-    assert not hidden(tmp_path / "x")
+    assert not left_behind(tmp_path / "x")
+
+
+# --------------------------------------------------------------------------------------------
+# The tests themselves
+
+
+def test_children_start_with_default_signals():
+    """Also where pytest was started with some ignored, under nohup or with & from a script."""
+
+    def report():
+        print([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)])
+
+    with forked(report) as child:
+        out, _ = child.communicate()
+    assert out == f"{[signal.default_int_handler, signal.SIG_DFL]}\n"
+    script = "import signal; print(*map(signal.getsignal, (signal.SIGINT, signal.SIGHUP)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "<built-in function default_int_handler> 0\n"
