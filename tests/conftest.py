@@ -30,7 +30,7 @@ import numpy as np
 import pytest
 
 import utils
-from lab import process
+from lab import pictures, process
 
 ROOT = Path(__file__).resolve().parent.parent
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -209,14 +209,11 @@ def leave_figures_blank(patched):
     """Have figures written as empty files, with a pytest.MonkeyPatch."""
     for name in ("plot_curves", "plot_weights"):
         patched.setattr(utils, name, lambda *arguments, **options: None)
+    for name in ("weight_histogram", "confusion", "mistakes"):
+        patched.setattr(pictures, name, lambda *arguments, **options: None)
     for module in ("lab.run", "lab.sweep"):
         importlib.import_module(module)
         patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())
-    words = importlib.import_module("lab.pictures").quantities
-    patched.setattr(
-        "lab.run.pictures",
-        lambda outcome, *_: [(word, None) for word in words(outcome.weights is not None)],
-    )
 
 
 @pytest.fixture
