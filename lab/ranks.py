@@ -29,7 +29,6 @@ from torch.nn.parallel import DistributedDataParallel
 from lab import process, sweep
 from lab.dataset import open_data
 from lab.run import Run
-from lab.version import code_version
 from utils import InputError, notice
 
 # Ranks wait for one another at every batch, which takes milliseconds, and for rank 0 to write a
@@ -260,13 +259,14 @@ class Share:
 class RankRun(Run):
     """A rank's `run.Run`: rank 0's keeps the books for all, the others' write nothing."""
 
+    code_files = ("lab/ranks.py",)
+
     def __init__(self, team, script, opt, data, names, *rest):
         if team.size > 1:  # with dropout its numbers are not the single run's
             names = names._replace(files=f"{names.files}-ranks-{team.size}")
         super().__init__(script, opt, data, names, *rest)
         self.team = team
         self.ranks = team.size
-        self.code = code_version(script, "lab/ranks.py")
 
     def __enter__(self):
         """Rank 0 takes the folder; the others wait for that, as its checkpoint may be another's."""

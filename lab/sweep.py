@@ -4,7 +4,8 @@
 
 `parse` turns a command line into a `Sweep`, most often one of a single run, and `run` trains what is
 in it. Each combination of values is the run that the command with those single values would be:
-seeded and built anew, with the same lines on standard output and the same files.
+seeded and built anew, with the same lines on standard output and the same files. Several seeds are
+repetitions of a setting; see `seeds`.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import itertools
 from dataclasses import dataclass
 
 import utils
-from lab import comparison, dataset
+from lab import comparison, dataset, seeds
 from lab.figures import save_figure
 from lab.keeping import NoCheckpoint
 from lab.names import Names, file_path
@@ -31,6 +32,7 @@ class Sweep:
     name : of the sweep's own files.
     title : of its figures: the model and the options that differ from their defaults.
     unused : the options given that the model makes no use of, as '-dropout, -layers'.
+    table : {name: `options.Option`} of all options.
     """
 
     runs: list
@@ -38,6 +40,7 @@ class Sweep:
     name: str
     title: str
     unused: str
+    table: dict
 
     def label(self, opt):
         """What sets one of the runs apart: 'batch_size 32, learning_rate 0.1'."""
@@ -101,9 +104,9 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
     for name, several in values.items():
         if several != [parser.table[name].default]:
             words.append(" ".join([f"-{name}", *(str(v) for v in several if v is not True)]))
-    return Sweep(
-        planned, swept, file_name(joined, parser), " ".join(words), parser.unused(planned[0][0])
-    )
+    unused = parser.unused(planned[0][0])
+    name = file_name(joined, parser)
+    return Sweep(planned, swept, name, " ".join(words), unused, parser.table)
 
 
 def run(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
@@ -179,11 +182,16 @@ def _compare(sweep, data):
         return
     opts, records = zip(*there, strict=True)
     settings = [{name: getattr(opt, name) for name in sweep.swept} for opt in opts]
-    rows = comparison.table(settings, records)
-    print(f"\n{comparison.formatted(rows, 'simple')}", flush=True)
+    about = {"data_title": data.title, "show": first.show}
+    if "seed" in sweep.swept:
+        rows, sentences, figures = seeds.compare(settings, records, first.model, **about)
+    else:
+        rows, sentences = comparison.table(settings, records), []
+        labels = [sweep.label(opt) for opt in opts]
+        subject = comparison.subject(first.model, sweep.swept)
+        figures = comparison.overlays(records, labels, subject, **about)
+    print(f"\n{comparison.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
     comparison.write_table(rows, lambda ending: path("sweep", ending))
-    labels = [sweep.label(opt) for opt in opts]
-    title = f"{sweep.title}\n{data.title}"
-    for quantity, figure in comparison.overlays(records, labels, title, first.show):
+    for quantity, figure in figures:
         for ending in first.plot_format:
             save_figure(figure, path(quantity, ending))

@@ -1,8 +1,7 @@
-"""reproduce.py: what it runs, keeps and runs again; editions as data; the report's numbers."""
+"""reproduce.py: what it runs, keeps and runs again; what an edition refuses."""
 
 import csv
 import json
-import math
 import os
 import pty
 import re
@@ -17,12 +16,14 @@ import numpy as np
 import pytest
 from conftest import ROOT, run_script, snapshot, tiny_arrays
 
-import editions
-import report
 import reproduce
-import runs
-import utils
-from utils import InputError
+from editions import commands, dataset, plan, pool, report, tables
+from editions.entry import written
+from lab.known_data import Fingerprint
+from lab.options import PLOTS
+from lab.process import Stopped
+from lab.record import read_record
+from utils import SPLITS, InputError
 
 EDITION = """
 title = "A small edition"
@@ -39,6 +40,7 @@ name = "perceptron"
 command = "hw1-q1.py perceptron -epochs 200"
 band = { test = [0.0, 1.0] }
 published = [{ source = "handout", test = 0.390, note = "of <someone>" }]
+logs = [{ file = "log.csv", source = "somebody" }]
 
 [[questions]]
 number = "1.2a"
@@ -53,7 +55,11 @@ published = [{ source = "handout", test = 0.46, w_norm = 23.0806 }]
 [[questions.experiments]]
 name = "0.01"
 command = "hw1-q1.py logistic_regression -epochs 300 -l2_penalty 0.01"
-published = [{ source = "handout", test = [0.46, 0.51] }, { source = "others", seconds = 146 }]
+published = [
+    { source = "handout", test = [0.46, 0.51] },
+    { source = "others", seconds = 146, test = { mean = 0.5, deviation = 0.01, count = 5 } },
+    { source = "a mistake", test = 0.175, flaw = "trained full-batch" },
+]
 
 [[questions]]
 number = "1.2b"
@@ -62,16 +68,33 @@ asked = "Say it once more."
 [[questions.experiments]]
 name = "no penalty"
 command = "hw1-q1.py logistic_regression -l2_penalty 0 -epochs 300"
+
+[[questions]]
+number = "3"
+title = "A proof"
+asked = "Prove it."
+text = "It follows from what is printed below."
+[[questions.experiments]]
+name = "proof"
+command = "hw1-q3.py interval -draws 2"
 """
+LOG = "epoch,val_acc\n1,0.0000\n2,0.0000\n"
+
+
+def digests_line(arrays):
+    """The line by which an edition names its data."""
+    pairs = zip(SPLITS, Fingerprint(arrays).content, strict=True)
+    return "digests = { " + ", ".join(f'{s} = "{digest}"' for s, digest in pairs) + " }\n"
 
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """A folder with one edition, "small", in place of the project's; returns the edition's path."""
     folder = tmp_path / "editions"
-    folder.mkdir()
-    monkeypatch.setattr(editions, "FOLDER", folder)
-    (folder / "small.toml").write_text(EDITION)
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs" / "log.csv").write_text(LOG)
+    monkeypatch.setattr(tables, "FOLDER", folder)
+    (folder / "small.toml").write_text(digests_line(tiny_arrays()) + EDITION)
     return folder / "small.toml"
 
 
@@ -79,32 +102,35 @@ def small(monkeypatch, tmp_path):
 def run_small(run_main, small, tmp_path, tiny_npz):
     """Run reproduce.py on the small edition, in this process; the runs are processes of their own."""
 
-    def run(*arguments):
-        where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    def run(*arguments, data=tiny_npz):
+        where = ["-data_path", data, "-plots_dir", tmp_path / "plots"]
         return run_main(reproduce, "small", *where, *arguments)
 
     return run
 
 
+def plan_of(name, data_path, folder, *more):
+    """The jobs of an edition on a data file."""
+    opt = reproduce.parse_arguments([name, "-data_path", str(data_path), *more])
+    edition = tables.load(name)
+    resolved = commands.resolve(edition)
+    found = dataset.open_dataset(edition, str(data_path))
+    return plan.planned(edition, resolved, folder, found, opt)
+
+
 @pytest.fixture
-def plan(small, tmp_path, tiny_npz):
-    """The planned runs of the small edition on small data."""
-
-    def make():
-        opt = reproduce.parse_arguments(["small", "-data_path", str(tiny_npz)])
-        edition = editions.load("small")
-        data = reproduce.open_data(edition, str(tiny_npz))
-        return reproduce.planned(edition, tmp_path / "plots" / "small", data, opt)
-
-    return make
+def make_plan(small, tmp_path, tiny_npz):
+    """The jobs of the small edition on small data."""
+    return lambda: plan_of("small", tiny_npz, tmp_path / "plots" / "small")
 
 
 def records(folder):
-    """{file name: what the record says but for the time} of an edition's folder."""
+    """{file name: what the record says but for the time and the company} of an edition's folder."""
     found = {}
     for path in sorted(folder.glob("*record*.json")):
-        record = runs.read_record(path)
-        del record["seconds"]
+        record = vars(read_record(path))
+        for name in ("seconds", "runs_at_a_time"):
+            del record[name]
         found[path.name] = record
     return found
 
@@ -119,58 +145,124 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     assert outcome.status == 0, outcome.err
     folder = tmp_path / "plots" / "small"
     assert outcome.out == f"{folder / 'report.html'}\n"
-    assert [": finished after " in line for line in outcome.err_lines] == [True] * 3
+    assert [": finished after " in line for line in outcome.err_lines] == [True] * 4
     alone = run_script(
         "hw1-q1.py", "logistic_regression", "-epochs", 300, "-l2_penalty", 0.01,
         "-data_path", tiny_npz, "-plots_dir", tmp_path / "alone", env={**os.environ, "OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     assert alone.returncode == 0
     ((name, single),) = records(tmp_path / "alone").items()
-    assert records(folder)[name] == single
+    assert {**records(folder)[name], "threads": 0} == {**single, "threads": 0}
     assert len(records(folder)) == 3
+    assert read_record(folder / name).runs_at_a_time == 2
 
     page, markdown = ((folder / f"report.{kind}").read_text() for kind in ("html", "md"))
     with open(folder / "glance.csv") as stream:
-        glance = list(csv.DictReader(stream))
-    assert [row["question"] for row in glance] == ["1.1", "1.2a", "1.2a"]
+        *glance, baseline = csv.DictReader(stream)
+    assert [row["question"] for row in glance] == ["1.1", "1.2a", "1.2a", "1.2b", "3"]
     *regressions, perceptron = records(folder).values()  # in the order of their names
-    for row, found in zip(glance, [perceptron, *regressions], strict=True):
-        assert row["test"] == report.fraction(found["final"]["test_acc"])
-        assert row["test"] in page and row["test"] in markdown
+    ours = [perceptron, *regressions, regressions[0]]
+    for row, found in zip(glance[:4], ours, strict=True):
+        assert float(row["test_acc"]) == pytest.approx(found["final"]["test_acc"], abs=5e-5)
+        text = f"{found['final']['test_acc']:.4f}".removeprefix("0")
+        assert text in page and text in markdown
+    assert float(baseline["test_acc"]) == pytest.approx(1 / 3, abs=5e-5)
+    verdicts = [(row["in_band"], row["verdict"]) for row in glance]
+    assert verdicts[0] == ("1", "in the band")
+    assert verdicts[1][0] == "0" and verdicts[1][1].startswith("outside: ")
+    assert verdicts[2:] == [("", "no band"), ("", ""), ("", "every claim holds")]
+    assert glance[0]["band_test_low"] == "0.0" and glance[2]["published_test_high"] == "0.51"
     sentences = (
+        "It is the very data that the published numbers belong to.",
         "Training accuracy ends at ",  # of a run
         "Over the last 60 epochs validation accuracy runs from ",
-        "Best by final validation accuracy: ",  # of a comparison
-        "images, an accuracy has a standard error of ",  # of a row outside its band
-        "from the published 23.0806.",
+        " by final validation accuracy",  # of a comparison
+        "The log of somebody: 0 of 2 epochs are equal",
         "The commands below were given this file with -data_path.",
+        "every claim holds",
+        "trained full-batch",
+        ".5 ± .01 (5 runs)",
     )
     assert all(sentence in page and sentence in markdown for sentence in sentences)
-    assert glance[0]["in the band?"] == "in the band"
-    assert glance[1]["in the band?"].startswith("outside: ")
-    assert glance[2]["in the band?"] == "no band"
+    for word in ("chance", "standard error", "lands near"):
+        assert word not in page
     assert "Train one &amp; say how &lt;well&gt;." in page and "<someone>" not in page
     assert page.count("data:image/png;base64,") > 12
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert "23.0806" in page and ".46 to .51" in page and "2 min 26 s" in page and ">.390<" in page
-    for picture in re.findall(r"\]\(([^)]+\.png)\)", markdown):
+    assert "23.0806" in page and ".46 to .51" in page and ">146<" in page and ">.390<" in page
+    pictures = re.findall(r"\]\(([^)]+\.png)\)", markdown)
+    assert any("-log-" in picture for picture in pictures)
+    assert any(picture.startswith("Q3-interval-") for picture in pictures)
+    for picture in pictures:
         assert (folder / picture).is_file()
         assert (folder / picture).with_suffix(".pdf").is_file()
-    for table in ("glance", "question-1.2a"):
-        assert r"\toprule" in (folder / f"{table}.tex").read_text()
 
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*record*")}
     again = run_small()
-    assert (again.status, again.err_lines) == (0, ["3 of 3 runs are there already, and kept"])
+    assert (again.status, again.err_lines) == (0, ["4 of 4 runs are there already, and kept"])
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*record*")} == before
     assert run_small("-print").out == ""
 
 
-def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_path, tiny_npz):
+def test_other_data_get_no_verdict(run_small, small, tmp_path):
+    """Not from -report either, which runs nothing; another split is told from other data."""
+    arrays = tiny_arrays()
+    swapped = {**arrays, "val_images": arrays["test_images"], "val_labels": arrays["test_labels"]}
+    two = tiny_arrays(seed=5, n_classes=2)
+    for name, found, said in (("s.npz", swapped, "another split"), ("t.npz", two, "other data")):
+        np.savez(tmp_path / name, **found)
+        first = run_small("-only", "1.1", data=tmp_path / name)
+        assert first.status == 0, first.err
+        outcome = run_small("-report", data=tmp_path / name)
+        assert (outcome.status, outcome.err) == (0, "")
+        with open(tmp_path / "plots" / "small" / "glance.csv") as stream:
+            perceptron, *others, _ = csv.DictReader(stream)
+        assert (perceptron["verdict"], perceptron["in_band"]) == (said, "")
+        assert {row["verdict"] for row in others} == {"not run yet"}
+        page = (tmp_path / "plots" / "small" / "report.html").read_text()
+        assert "The published numbers are shown and not judged" in page
+        assert "in the band" not in page and "outside" not in page and "The log of" not in page
+    small.write_text(EDITION)
+    assert run_small("-report", data=tmp_path / "s.npz").status == 0
+    page = (tmp_path / "plots" / "small" / "report.md").read_text()
+    assert digests_line(swapped).strip() in page and "data not named" in page
+
+
+def test_a_record_that_contradicts_itself_is_not_believed(run_small, make_plan, tmp_path):
+    """Its row in the report says why, and it is run again."""
+    assert run_small("-only", "1.1").status == 0
+    first = make_plan()[0]
+    path = first.path("record", "json")
+    whole = path.read_text()
+
+    def state(change):
+        record = json.loads(whole)
+        change(record)
+        path.write_text(json.dumps(record))
+        assert run_small("-report").status == 0
+        return (tmp_path / "plots" / "small" / "report.md").read_text()
+
+    said = "its final training accuracy is not that of its last epoch"
+    assert said in state(lambda record: record["final"].update(train_acc=0.9995))
+    said = "its end contradicts its last epoch"
+    assert said in state(lambda record: record["final"].update(val_acc=0.9995))
+    said = "its best contradicts its epochs"
+    assert said in state(lambda record: record["best"].update(val_acc=0.9995))
+
+    def another_history(record):
+        for row in [*record["epochs"], record["final"]]:
+            row["train_acc"] = 0.5
+
+    assert "its checkpoint has another training accuracy" in state(another_history)
+    what, why = first.left()
+    assert what == "resume" and "not believed" in why
+
+
+def test_what_is_kept_and_what_runs_again(q1, run_main, make_plan, monkeypatch, tmp_path, tiny_npz):
     """Options, data and code the same: kept. Else run again, and why; stopped: gone on with."""
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
     where += ["-plot_format", "pdf", "png"]
-    first = plan()[0]
+    first = make_plan()[0]
     assert first.left() == ("start", "")
     assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
     assert first.left() == ("kept", "")
@@ -184,33 +276,29 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
             inner = inner[name]
         inner[names[-1]] = value
         path.write_text(json.dumps(record))
-        return first.left()
+        what, why = first.left()
+        assert what == "start"
+        return why.removeprefix("run again, ")
 
     checkpoint.unlink()
-    assert changed("code", value="0" * 16) == ("start", "run again, the code changed")
-    assert changed("options", "seed", value=7) == ("start", "run again, the options changed")
-    assert changed("data", "sha256", value="0" * 64) == ("start", "run again, the data changed")
-    assert changed("final", "test_acc", value=None) == ("start", "run again, its record is damaged")
-    rows = json.loads(whole)["epochs"]
-    rows[3]["val_acc"] = None
-    assert changed("epochs", value=rows) == ("start", "run again, its record is damaged")
-    assert changed("seconds", "plotting", value=None) == (
-        "start",
-        "run again, its record is damaged",
-    )
-    assert changed("epochs", value=[]) == ("start", "run again, its record is damaged")
-    assert changed("status", value="interrupted") == ("start", "run again, it was stopped")
+    assert changed("code", value="0" * 16) == "the code changed"
+    assert changed("options", "seed", value=7) == "the options changed"
+    assert changed("data", "sha256", value="0" * 64) == "the data changed"
+    assert "not believed" in changed("final", "test_acc", value=None)
+    assert "not believed" in changed("seconds", "plotting", value=None)
+    assert "not believed" in changed("epochs", value=[])
+    assert "not believed" in changed("status", value="interupted")
     path.write_bytes(whole[: len(whole) // 2])
-    assert first.left() == ("start", "run again, its record is damaged")
+    assert "not believed" in first.left()[1]
     checkpoint.write_bytes(saved[: len(saved) // 2])
     assert first.left()[0] == "start"
 
     checkpoint.write_bytes(saved)
     goes_on = "goes on after epoch 200 of 200"
-    assert first.left() == ("resume", f"its record is damaged; {goes_on}")
+    assert first.left()[0] == "resume" and first.left()[1].endswith(goes_on)
     checkpoint.rename(first.path("checkpoint-before", "npz"))
     checkpoint.write_bytes(saved[: len(saved) // 2])
-    assert first.left() == ("resume", f"its record is damaged; {goes_on}")
+    assert first.left()[0] == "resume" and first.left()[1].endswith(goes_on)
     checkpoint.write_bytes(saved)
     path.write_bytes(whole)
     figure = first.path("weights", "png")
@@ -220,8 +308,8 @@ def test_what_is_kept_and_what_runs_again(q1, run_main, plan, monkeypatch, tmp_p
     assert figure.is_file() and first.left() == ("kept", "")
     path.unlink()  # killed before it could write one
     assert first.left() == ("resume", f"it was stopped; {goes_on}")
-    monkeypatch.setattr(runs, "code_version", lambda script: "another")
-    assert plan()[0].left() == ("start", "run again, the code changed")
+    monkeypatch.setattr(plan, "code_version", lambda script: "another")
+    assert make_plan()[0].left() == ("start", "run again, the code changed")
 
 
 def shown_until(terminal, pattern):
@@ -269,7 +357,7 @@ def test_stopping_and_going_on(tmp_path, number, ignored):
     assert 1 <= done < 100
     again = run_script("reproduce.py", "ist-2024", *where)
     assert again.returncode == 0, again.stderr
-    assert f"1.1 perceptron: it was stopped; goes on after epoch {done} of 100" in again.stderr
+    assert f"1.1a perceptron: it was stopped; goes on after epoch {done} of 100" in again.stderr
     ((_, finished),) = records(folder).items()
     assert finished["status"] == "finished"
     assert finished["epochs"][:done] == stopped["epochs"]
@@ -277,73 +365,57 @@ def test_stopping_and_going_on(tmp_path, number, ignored):
 
 def test_a_stop_while_the_report_is_written(run_small, monkeypatch):
     def stopped(*arguments):
-        raise utils.Stopped(signal.SIGTERM)
+        raise Stopped(signal.SIGTERM)
 
-    monkeypatch.setattr(reproduce, "run_all", lambda left, jobs: None)
     monkeypatch.setattr(report, "write", stopped)
-    outcome = run_small()
+    outcome = run_small("-report")
     assert outcome.status == 143
     assert outcome.err_lines == [
         "stopped; the finished runs are kept, and the same command writes the report"
     ]
 
 
-def test_epochs_of_another_version_of_the_code(q1, run_main, plan, monkeypatch, tmp_path, tiny_npz):
-    """A run may go on from them and says so; its record is not taken for one of this code."""
+def test_what_another_process_has_run_by_now_is_kept(q1, run_main, make_plan, tmp_path, tiny_npz):
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
     where += ["-plot_format", "pdf", "png"]
-    first = plan()[0]
-    with monkeypatch.context() as older:
-        older.setattr(runs, "code_version", lambda script: "older")
-        assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
-    for _ in range(2):  # the mark does not grow
-        outcome = run_main(q1, "perceptron", "-epochs", 200, "-resume", *where)
-        assert outcome.status == 0
-        assert "another version of the code" in outcome.err
-        record = runs.read_record(first.path("record", "json"))
-        assert record["code"] == f"older+{first.code}"
-        assert first.left() == ("start", "run again, the code changed")
-
-
-def test_what_another_process_has_run_by_now_is_kept(q1, run_main, plan, tmp_path, tiny_npz):
-    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
-    where += ["-plot_format", "pdf", "png"]
-    first = plan()[0]
+    first = make_plan()[0]
     assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
     written = first.path("record", "json").stat().st_mtime_ns
-    reproduce.run_all([first], 1)
+    pool.run_all([first], 1, 1)
     assert first.path("record", "json").stat().st_mtime_ns == written and not first.failure
 
 
-def test_a_run_that_fails_does_not_stop_the_others(run_small, plan, tmp_path):
-    checkpoint = plan()[0].path("checkpoint", "npz")
+def test_a_run_that_fails_does_not_stop_the_others(run_small, make_plan, tmp_path):
+    checkpoint = make_plan()[0].path("checkpoint", "npz")
     checkpoint.mkdir(parents=True)  # where the perceptron's is to be written
     outcome = run_small("-only", "1.1", "1.2a")
     assert outcome.status == 1
     failed = [line for line in outcome.err_lines if line.startswith("1.1 perceptron: failed after")]
     assert len(failed) == 1 and ": not written: " in failed[0]
     assert sum(": finished after" in line for line in outcome.err_lines) == 2
+    assert outcome.err_lines[-1] == "1 of 3 runs failed, see above and in the report"
     page = (tmp_path / "plots" / "small" / "report.html").read_text()
     assert "failed: not written: " in page
 
 
-def test_printed_commands_run_anywhere(run_main, tmp_path, tiny_npz):
+def test_printed_commands_run_anywhere(run_main, small, tmp_path, tiny_npz):
     """Through xargs, two at a time: then nothing is left, and the numbers are a direct run's."""
 
     data = tiny_npz.rename(tmp_path / "my 'tiny' data.npz")
 
     def run(way, *more):
-        some = ["-quick", "-only", "1.1", "2.2c", "-data_path", data]
-        return run_main(reproduce, "ist-2024", *some, "-plots_dir", tmp_path / way, *more)
+        return run_main(
+            reproduce, "small", "-quick", "-data_path", data, "-plots_dir", tmp_path / way, *more
+        )
 
     printed = run("xargs", "-print")
     assert (printed.status, printed.err) == (0, "")
     lines = printed.out.splitlines()
-    assert len(lines) == 3 and len(set(lines)) == 3
+    assert len(lines) == 4 and len(set(lines)) == 4
     assert not (tmp_path / "xargs").exists()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["xargs", "-d", "\\n", "-P", "2", "-I{}", "sh", "-c", "{}"],
+        ["xargs", "-d", "\n", "-P", "2", "-I{}", "sh", "-c", "{}"],
         check=False,
         input=printed.out,
         cwd=ROOT,
@@ -353,119 +425,154 @@ def test_printed_commands_run_anywhere(run_main, tmp_path, tiny_npz):
     )
     assert done.returncode == 0, done.stderr
     gathered = run("xargs")
-    assert gathered.err_lines == ["3 of 3 runs are there already, and kept"]
+    assert gathered.err_lines == ["4 of 4 runs are there already, and kept"]
     direct = run("direct", "-jobs", 2)
     assert direct.status == 0, direct.err
-    ours, theirs = (records(tmp_path / way / "ist-2024-quick") for way in ("xargs", "direct"))
+    ours, theirs = (records(tmp_path / way / "small-quick") for way in ("xargs", "direct"))
     assert ours == theirs and len(ours) == 3
 
 
 def test_nothing_printed_is_absolute(tmp_path):
     """But for a path that was given so and lies elsewhere."""
-    assert reproduce.relative(runs.PLOTS / "ist-2024") == os.path.join("plots", "ist-2024")
-    assert reproduce.relative("x.npz") == os.path.relpath("x.npz", ROOT)
-    assert reproduce.relative(tmp_path / "x.npz") == str(tmp_path / "x.npz")
-    assert reproduce.relative(ROOT / "-x.npz") == os.path.join(".", "-x.npz")
+    assert commands.relative(PLOTS / "ist-2024") == os.path.join("plots", "ist-2024")
+    assert commands.relative("x.npz") == os.path.relpath("x.npz", ROOT)
+    assert commands.relative(tmp_path / "x.npz") == str(tmp_path / "x.npz")
+    assert commands.relative(ROOT / "-x.npz") == os.path.join(".", "-x.npz")
 
 
-# --------------------------------------------------------------------------------------------
-# The stand-in
-
-
-def test_quick_on_the_stand_in(tmp_path):
-    """Its published numbers are not comparable, in so many words, at the top and in every table."""
-    from data.prepare import synthetic
-
-    path = ROOT / "data" / "synthetic.npz"
-    if not path.exists():
-        synthetic(path)
-    done = run_script(
-        "reproduce.py", "ist-2024", "-quick", "-jobs", 2, "-data_path", path,
-        "-plots_dir", tmp_path, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    folder = tmp_path / "ist-2024-quick"
-    found = records(folder)
-    assert len(found) == 15
-    assert all(record["data"]["standin"] for record in found.values())
+def test_quick_says_once_that_nothing_is_comparable(run_small, tmp_path):
+    """At the top; and nothing is read from curves of one or two points."""
+    assert run_small("-quick", "-only", "1").status == 0
+    folder = tmp_path / "plots" / "small-quick"
+    assert {len(record["epochs"]) for record in records(folder).values()} == {2, 3}
     page = (folder / "report.html").read_text()
-    top = page[: page.index("<h2")]
-    assert "stand-in" in top and "not comparable" in top and "100th of the epochs" in top
-    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
-    assert len(tables) == 1 + 7 + 5
-    assert all("ot comparable" in table for table in tables)
-    assert "in the band<" not in page and "outside:" not in page
-    parts = (folder / "report.md").read_text().split("\n\n|")  # each but the last before a table
-    assert len(parts) == len(tables) + 1
-    assert all("ot comparable" in part for part in parts[:-1])
+    top, rest = page.split("<h2", 1)
+    assert "comparable with anything" in top and "100th of the epochs" in top
+    assert "comparable" not in rest and "in the band<" not in rest and ">equal" not in rest
+    assert "outside" not in rest and "The log of" not in rest
+    perceptron = rest[rest.index('id="q1.1"') : rest.index('id="q1.2a"')]
+    assert "<li>" not in perceptron
+    found = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    assert len(found) == 1 + 3 + 1
+    assert all("one class" in table for table in found)  # the baseline
 
 
 # --------------------------------------------------------------------------------------------
 # Editions
 
 
-@pytest.mark.parametrize(("name", "questions", "commands"), [("ist-2024", 7, 15), ("ist-2023", 7, 15), ("kth", 1, 4)])  # fmt: skip
-def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, questions, commands):
-    edition = editions.load(name)
-    assert len(edition.questions) == questions
-    data = reproduce.open_data(edition, str(tiny_npz))
-    opt = reproduce.parse_arguments([name, "-data_path", str(tiny_npz)])
-    planned = reproduce.planned(edition, tmp_path, data, opt)
-    assert len(planned) == commands
-    assert len({run.path("record", "json") for run in planned}) == commands
-    quick = reproduce.parse_arguments([name, "-data_path", str(tiny_npz), "-quick"])
-    for run, short in zip(planned, reproduce.planned(edition, tmp_path, data, quick), strict=True):
-        assert short.opt.epochs == max(1, run.opt.epochs // 100)
-        assert {**vars(short.opt), "epochs": run.opt.epochs} == vars(run.opt)
+@pytest.mark.parametrize(
+    ("name", "questions", "jobs"), [("ist-2024", 14, 16), ("ist-2023", 10, 16), ("kth", 1, 4)]
+)
+def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, questions, jobs):
+    assert len(tables.load(name).questions) == questions
+    planned = plan_of(name, tiny_npz, tmp_path)
+    assert len(planned) == jobs
+    assert len({tuple(job.words) for job in planned}) == jobs
+    quick = plan_of(name, tiny_npz, tmp_path, "-quick")
+    for run, short in zip(planned, quick, strict=True):
+        if isinstance(run, plan.Run):
+            assert short.opt.epochs == max(1, run.opt.epochs // 100)
+            assert {**vars(short.opt), "epochs": run.opt.epochs} == vars(run.opt)
 
 
 def test_published_numbers_are_kept_as_written(small):
-    (entry,) = editions.load("small").questions[0].experiments[0].published
+    (entry,) = tables.load("small").questions[0].experiments[0].published
     assert entry["test"] == Decimal("0.390")
-    assert report.written("test", entry["test"]) == ".390"
+    assert written("test", entry["test"]) == ".390"
+
+
+P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('title = "A small edition"', "", "small.toml: title: "),
-        ('title = "A small edition"', "title = 3", "small.toml: title: "),
-        ("train = 60", "train = 0", "examples: "),
-        ("train = 60", 'train = "many"', "examples.train: "),
-        ('number = "1.1"', 'number = "../1"', "questions[1].number: "),
-        ('number = "1.1"', 'number = "1.2a"', "questions: two have the same number"),
-        ("[0.0, 1.0]", "[1.0, 0.0]", "questions[1].experiments[1].band.test: "),
-        ("[0.0, 1.0]", "0.5", "questions[1].experiments[1].band.test: "),
-        ("test = 0.390", "test = 39.0", "experiments[1].published[1].test: "),
-        ("test = 0.390", "tset = 0.390", "published[1].tset: "),
-        ("test = 0.390", "test = nan", "published[1].test: "),
-        ("hw1-q1.py perceptron", "rm -r perceptron", "questions[1].experiments[1].command: "),
-        ("perceptron -epochs 200", "perceptron -epochs 0", "questions[1].experiments[1].command: "),
-        ("perceptron -epochs 200", "perceptron -epochs 1 2", "must be a single run"),
-        ("perceptron -epochs 200", "perceptron -plots_dir x", "not the edition's to say"),
-        ("perceptron -epochs 200", "perceptron -data_path=x", "not the edition's to say"),
-        ("perceptron -epochs 200", "perceptron -res", "not the edition's to say"),
-        ("perceptron -epochs 200", "perceptron 'x", "questions[1].experiments[1].command: "),
-        ('compare = "l2_penalty"', 'compare = "dropout"', "no option to compare"),
-        ('compare = "l2_penalty"', "compare = 3", "questions[2].compare: "),
-        ('name = "0.01"', 'name = "none"', "questions[2].experiments: two have the same name"),
-        ("-epochs 300 -l2_penalty 0.01", "-epochs 9", "experiments[2].command: another experiment"),
+        ('title = "A small edition"', "", 'small.toml: title: is missing; write title = "..."'),
+        ('title = "A small edition"', "title = 3", "small.toml: title: must be a text in quotes"),
+        ("train = 60", "train = 0", "small.toml: examples: train: must be at least 1"),
+        ("train = 60", "train = 61", "examples: the file that it names has others; write { train = 60"),
+        ("digests = { train", "digests = { tarin", "digests: train: is missing"),
+        ('train = "', 'train = "0', "digests: train: must be the SHA-256"),
+        ("digests", 'known = "mnist"\ndigests', "known: there are intel_landscapes, "),
+        ('number = "1.1"', 'number = "../1"', "small.toml: ../1: number: "),
+        ('number = "1.1"', 'number = "1.2a"', "1.2a: two questions have this number"),
+        ('number = "1.1"', 'nmber = "1.1"', "small.toml: question 1: number: is missing"),
+        ('asked = "Train', 'askd = "Train', "small.toml: 1.1: asked: is missing"),
+        ('number = "1.1"', 'number = "1.1"\nfindin = "x"', "unknown field; did you mean finding?"),
+        ("[0.0, 1.0]", "[1.0, 0.0]", f"{P}band: test: is written high to low; write [0.0, 1.0]"),
+        ("[0.0, 1.0]", "0.5", f"{P}band: test: must be [lowest, highest]"),
+        ("test = 0.390", "test = 39.0", "1.1, perceptron, published 1: test: an accuracy is a fraction"),
+        ("test = 0.390", "tset = 0.390", "published 1: tset: unknown field; did you mean test?"),
+        ("test = 0.390", "test = nan", "published 1: test: "),
+        ("count = 5", "count = 1", "1.2a, 0.01, published 2: test: a deviation needs a count"),
+        ('file = "log.csv"', 'file = "../log.csv"', "1.1, perceptron, log 1: file: "),
+        ("hw1-q1.py perceptron", "rm -r perceptron", f"{P}command: must start with hw1-q1.py"),
+        ("perceptron -epochs 200", "perceptron -epochs 0", f"{P}command: hw1-q1.py: argument -epochs"),
+        ("hw1-q1.py perceptron -epochs 200", "hw1-q2.py mlp -droput 1", f"{P}command: hw1-q2.py: "),
+        ("perceptron -epochs 200", "perceptron -epochs 1 2", "-epochs has several values; write an"),
+        ("perceptron -epochs 200", "perceptron -plots_dir x", f"{P}command: leave out -plots_dir"),
+        ("perceptron -epochs 200", "perceptron --data_path=x", f"{P}command: leave out -data_path"),
+        ("perceptron -epochs 200", "perceptron -res", f"{P}command: leave out -resume"),
+        ("perceptron -epochs 200", "perceptron -l2_penalty 0", f"{P}command: perceptron makes no use of"),
+        ("perceptron -epochs 200", "perceptron 'x", f"{P}command: No closing quotation"),
+        ("interval -draws 2", "interval -draws x", "3, proof: command: hw1-q3.py"),
+        ('compare = "l2_penalty"', 'compare = "dropout"', "1.2a: compare: hw1-q1.py has no option"),
+        ('compare = "l2_penalty"', 'compare = "-l2_penalty"', "compare: write l2_penalty, without the"),
+        ('compare = "l2_penalty"', 'compare = "hidden_size"', "1.2a, none: logistic_regression makes no"),
+        ('compare = "l2_penalty"', "compare = 3", "1.2a: compare: must be a text in quotes or a list"),
+        ('name = "0.01"', 'name = "none"', "1.2a: two experiments are called none"),
+        ("-epochs 300 -l2_penalty 0.01", "-epochs 300", f"{Q}has the same -l2_penalty as none"),
+        ("-epochs 300 -l2_penalty 0.01", "-epochs 9 -l2_penalty 0.01",
+         f"{Q}differs from none in -epochs too, not only in -l2_penalty"),
         ("[[questions]]", "[[question", "not a TOML file"),
     ],
 )  # fmt: skip
-def test_a_wrong_edition_is_one_line_that_names_the_field(run_small, small, old, new, said):
-    assert old in EDITION
-    small.write_text(EDITION.replace(old, new, 1))
+def test_a_wrong_edition_is_one_line_that_leads_to_its_place(run_small, small, old, new, said):
+    text = small.read_text()
+    assert old in text
+    small.write_text(text.replace(old, new, 1))
     outcome = run_small("-print")
     assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1), outcome.err
     assert said in outcome.err
 
 
+def test_from_an_empty_file_each_line_names_what_to_write(run_small, small):
+    """Following what is said, field by field, ends at an edition that runs."""
+    small.write_text("")
+    said = []
+    for lines in (['title = "T"'], ['data = "x.npz"'], ['prepare = "p"'],
+                  ["examples = { train = 60, val = 24, test = 24 }"], ["[[questions]]"],
+                  ['number = "1"'], ['title = "Q"'], ['asked = "?"'], ["[[questions.experiments]]"],
+                  ['name = "n"'], ['command = "hw1-q1.py perceptron"']):  # fmt: skip
+        outcome = run_small("-print")
+        assert outcome.status == 2 and len(outcome.err_lines) == 1
+        said.append(outcome.err)
+        small.write_text(small.read_text() + "\n".join(lines) + "\n")
+        assert lines[0].partition(" = ")[0] in outcome.err
+    assert run_small("-print").status == 0
+
+
+def test_the_edition_of_the_documentation(run_small, small):
+    """The tables of docs/reproduce.md, put together as it says, and the mistakes that it shows."""
+    text = (ROOT / "docs" / "reproduce.md").read_text()
+    first, compared, theory, digests, published = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    top, question = first.split("\n[[questions]]", 1)
+    whole = f"{top}{digests}\n[[questions]]{question}{published}\n{compared}\n{theory}"
+    small.with_name("next.toml").write_text(whole)
+    edition = tables.load("next")
+    assert [q.number for q in edition.questions] == ["1.1", "1.2", "2", "3"]
+    assert len(commands.resolve(edition)) == 6
+    perceptron = edition.questions[0].experiments[0]
+    assert len(perceptron.published) == 3 and perceptron.band
+    assert len(edition.digests) == 3
+
+
 def test_only(small):
-    edition = editions.load("small")
+    edition = tables.load("small")
 
     def numbers(*only):
-        return [question.number for question in editions.choose(edition, only)]
+        return [question.number for question in tables.choose(edition, only)]
 
     assert numbers("1.2") == ["1.2a", "1.2b"]
     assert numbers("1.2b", "1.1") == ["1.1", "1.2b"]
@@ -480,8 +587,9 @@ def test_only(small):
     [
         (["ist-1999"], "there are ist-2023, ist-2024, kth"),
         (["../editions/kth"], "no such edition"),
-        (["ist-2024", "-only", "9.9"], "there are 1.1, 1.2"),
+        (["ist-2024", "-only", "9.9"], "there are 1.1a, 1.2a"),
         (["ist-2024", "-jobs", "0"], "-jobs"),
+        (["ist-2024", "-print", "-report"], "not allowed with"),
         (["ist-2024", "-data_path", "missing.npz"], "no such file"),
         ([], "edition"),
     ],
@@ -505,137 +613,39 @@ def test_a_full_disk_is_one_line(run_small, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_room)
-    monkeypatch.setattr(reproduce, "run_all", lambda left, jobs: None)
-    outcome = run_small()
+    outcome = run_small("-report")
     assert (outcome.status, len(outcome.err_lines)) == (1, 1)
     assert "glance.csv: cannot be written (No space left on device)" in outcome.err
 
 
-def test_the_time_left_is_that_of_what_was_trained(plan):
-    """A run that failed says nothing about the next one's pace."""
-    first, second, third = plan()
-    runner = reproduce.Runner([first, second, third], 1)
-    runner.advance(second, 0)
-    runner.advance(second, 300, trained=False)
-    assert runner.time_left() == ""
-    runner.pace[first.title] = 0.5
-    assert runner.time_left() == "; about 4 min 10 s left"  # 200 + 300 epochs
-    runner.bar.close()
+def test_seeds_are_repetitions(run_small, tmp_path):
+    """Each run once a seed; means, ranges and what cannot be told in place of a best seed."""
+    outcome = run_small("-seeds", 3, "-only", "1.2")
+    assert outcome.status == 0, outcome.err
+    folder = tmp_path / "plots" / "small"
+    found = records(folder)
+    assert sorted(record["options"]["seed"] for record in found.values()) == [1, 1, 2, 2, 42, 42]
+    with open(folder / "question-1.2a.csv") as stream:
+        none, penalty, one_class = csv.DictReader(stream)
+    assert (none["seeds"], penalty["seeds"], one_class["seeds"]) == ("3", "3", "")
+    ends = [
+        record["final"]["val_acc"]
+        for record in found.values()
+        if record["options"]["l2_penalty"] == 0.01
+    ]
+    assert float(penalty["val_acc"]) == pytest.approx(sum(ends) / 3, abs=5e-5)
+    assert float(penalty["lowest_val_acc"]) == pytest.approx(min(ends), abs=5e-5)
+    page = (folder / "report.md").read_text()
+    assert "mean of 3 seeds" in page
+    assert "The highest mean validation accuracy" in page
+    assert "bold the mean of 3 seeds, thin each seed" in page
+    assert "of one more seed: test acc outside" in page
+    assert run_small("-seeds", 3, "-print", "-only", "1.2").out == ""
+    assert len(run_small("-seeds", 4, "-print", "-only", "1.2").out.splitlines()) == 2
 
 
-def test_the_runs_share_the_cores(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(4)), raising=False)
-    assert [reproduce.Runner([], jobs).threads for jobs in (1, 2, 3, 8)] == ["4", "2", "1", "1"]
-
-
-# --------------------------------------------------------------------------------------------
-# What the report says
-
-
-def record(accuracies, test=0.5, train=0.9, seconds=10.0, **rows):
-    n = len(accuracies)
-    best = max(accuracies)
-    return {
-        "epochs": [
-            {"epoch": i + 1, "val_acc": accuracies[i], **{k: v[i] for k, v in rows.items()}}
-            for i in range(n)
-        ],
-        "final": {"train_acc": train, "val_acc": accuracies[-1], "test_acc": test},
-        "best": {"val_acc": best, "epoch": accuracies.index(best) + 1},
-        "seconds": {"training": seconds, "evaluation": 0.0, "plotting": 0.0},
-    }
-
-
-def test_what_a_comparison_shows():
-    slow = record([0.1, 0.2, 0.3, 0.4], test=0.45, seconds=40)
-    fast = record([0.2, 0.4, 0.5, 0.6], test=0.35, seconds=20)
-    said = " ".join(report.comparison(["momentum 0.0", "momentum 0.9"], [slow, fast], timed=True))
-    assert "Best by final validation accuracy: momentum 0.9, with .6000 against .4000" in said
-    assert "the highest, which selects nothing, is .4500 (momentum 0.0)" in said
-    assert "With momentum 0.9 epoch 2 reaches" in said
-    assert "momentum 0.0 ends with and first reaches in epoch 4: 2 epochs saved" in said
-    assert "10.00 s (momentum 0.0) and 5.00 s (momentum 0.9)" in said
-    assert "a ratio of 2.00" in said
-
-
-def test_no_epochs_are_saved_where_a_curve_swings():
-    swinging = record([0.5, 0.7, 0.4])
-    said = " ".join(report.comparison(["a", "b"], [swinging, record([0.5, 0.5, 0.6])], timed=False))
-    assert "saved" not in said
-
-
-@pytest.mark.parametrize(
-    ("losses", "said"),
-    [
-        (
-            [3, 2, 1, 2, 3, 3, 3, 3, 3, 4],
-            "turns: it is lowest, 1, after epoch 3 of 10, and ends at 4",
-        ),
-        (list(range(20, 0, -1)), "still falling in the last epoch, 20, where it is 1"),
-        ([*range(20, 1, -1), 3], "is lowest, 2, in epoch 19 of 20, and ends at 3"),
-        ([2, None, 1], "not finite in 1 of 3 epochs"),
-    ],
-)
-def test_what_a_loss_does(losses, said):
-    assert said in report.about_loss("validation loss", losses)
-
-
-class FakeRun:
-    failure, quantities, command = "", [], ["hw1-q1.py", "perceptron"]
-
-    def __init__(self, found):
-        self.found = found
-
-    def record(self):
-        return self.found
-
-
-def entry_of(found, band, n=3000, why="", published=()):
-    experiment = editions.Experiment("x", [], band, list(published), "")
-    counts = {"train": 100, "val": 1404, "test": n}
-    edition = editions.Edition("e", "E", "d", "p", False, counts)
-    return report.Entry(FakeRun(found), None, experiment, edition, counts, why)
-
-
-def test_a_row_outside_its_band_is_explained_by_measurement():
-    """Against the standard errors worked out by hand, and the last epochs' range."""
-    band = {"test": [Decimal("0.46"), Decimal("0.50")]}
-    found = record([0.1] * 30 + [0.44 + 0.004 * i for i in range(20)], test=0.40)
-    entry = entry_of(found, band)
-    other = entry_of(record([0.5], test=0.47), band)
-    assert entry.verdict() == ("outside: test", "out")
-    said = " ".join(entry.explanation([entry, other, other, other]))
-    error = (0.40 * 0.60 / 3000 + 0.46 * 0.54 / 3000) ** 0.5
-    assert "lies .0600 below the band" in said
-    assert f"{0.06 / error:.1f} times the standard error" in said
-    assert "in fewer than 0.1% of cases" in said
-    assert "last 10 epochs, from .4800 to .5160: the band of the test accuracy meets" in said
-    assert "3 other runs with such a band lie, in the median, .0100 below" in said
-    share = math.erfc(0.06 / (error * 10) / math.sqrt(2))
-    assert entry_of(found, band, n=30).explanation([])[0].endswith(f"in {share:.1%} of cases.")
-
-
-def test_a_band_is_met_in_its_own_digits():
-    """A published .4173 lies in the band that it is the end of, .374 to .417."""
-    band = {"test": [Decimal("0.374"), Decimal("0.417")]}
-    assert entry_of(record([0.4], test=0.4173), band).verdict() == ("in the band", "in")
-    assert entry_of(record([0.4], test=0.4176), band).verdict()[0] == "outside: test"
-
-
-def test_a_loss_that_oscillates_is_said_to():
-    said = report.about_loss("loss", [5, 1, 9, 2, 8, 3] * 5)
-    assert "oscillates: over the last 6 epochs it runs from 1 to 9" in said
-
-
-def test_verdicts():
-    band = {"val": [Decimal("0.5"), Decimal("0.6")], "test": [Decimal("0.5"), Decimal("0.6")]}
-    inside = record([0.6], test=0.5)
-    assert entry_of(inside, band).verdict() == ("in the band", "in")
-    assert entry_of(inside, band).explanation([]) == []
-    assert entry_of(record([0.4], test=0.7), band).verdict()[0] == "outside: validation and test"
-    assert entry_of(inside, {}).verdict()[0] == "no band"
-    assert entry_of(record([0.1]), band, why="stand-in images").verdict() == (
-        "not comparable: stand-in images",
-        "none",
-    )
-    assert entry_of(record([0.1]), band, why="stand-in images").explanation([]) == []
+def test_a_question_about_seeds_has_no_repetitions(small, make_plan, tiny_npz, tmp_path):
+    text = small.read_text().replace('compare = "l2_penalty"', 'compare = "seed"')
+    small.write_text(text.replace("-epochs 300 -l2_penalty 0.01", "-epochs 300 -seed 7"))
+    jobs = plan_of("small", tiny_npz, tmp_path, "-seeds", "3")
+    assert sum(job.seed is not None for job in jobs) == 2  # the perceptron's

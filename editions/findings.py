@@ -1,0 +1,180 @@
+"""What curves show, as sentences, each computed from the records of runs."""
+
+import math
+
+from lab import comparison
+from lab.quantities import as_text, in_words, join_words
+from utils import SPLITS
+
+FEWEST = 3  # epochs: one or two points are no curve
+
+
+def fraction(value):
+    """An accuracy as '.4597'."""
+    return as_text("val_acc", float(value))
+
+
+def one_class(record, dataset):
+    """A sentence where a run gives one class for every image; "" where it tells classes apart."""
+    final = {split: record.final[f"{split}_acc"] for split in SPLITS}
+    label = dataset.only_class(final)
+    if label is None:
+        return ""
+    name = dataset.data.class_names[label]
+    return f"It gives one class ({name}) for every image; the accuracies are that class's shares."
+
+
+def run_findings(record, dataset):
+    """Sentences about a run's curves; none about curves of one or two points."""
+    epochs, n = record.epochs, len(record.epochs)
+    alone = one_class(record, dataset)
+    sentences = [alone] if alone else []
+    if n < FEWEST:
+        return sentences
+    best, final = record.best, record.final
+    gap = final["train_acc"] - final["val_acc"]
+    side = "above" if gap >= 0 else "below"
+    sentences.append(
+        f"Validation accuracy ends at {fraction(final['val_acc'])}; its highest is "
+        f"{fraction(best['val_acc'])}, in epoch {best['epoch']} of {n}."
+    )
+    sentences.append(
+        f"Training accuracy ends at {fraction(final['train_acc'])}, {fraction(abs(gap))} {side} "
+        "validation accuracy."
+    )
+    for key, words in (("val_loss", "validation loss"), ("train_loss", "training loss"),
+                       ("loss", "training loss")):  # fmt: skip
+        if key in epochs[0]:
+            sentences.append(about_loss(words, [row[key] for row in epochs]))
+    if None not in (epochs[0].get("w_norm"), epochs[-1].get("w_norm")):
+        sentences.append(
+            f"The norm of the weights is {epochs[0]['w_norm']:.4f} after the first epoch and "
+            f"{epochs[-1]['w_norm']:.4f} after the last."
+        )
+    count, low, high = comparison.last_epochs(record)
+    if count > 1:
+        oscillates = ": it oscillates" if high - low > 0.1 else ""
+        sentences.append(
+            f"Over the last {count} epochs validation accuracy runs from {fraction(low)} to "
+            f"{fraction(high)}{oscillates}."
+        )
+    return sentences
+
+
+def about_loss(words, losses):
+    """Where a loss has its lowest value, and what it does after."""
+    finite = [(loss, epoch) for epoch, loss in enumerate(losses, 1) if loss is not None]
+    if len(finite) < len(losses):
+        return f"The {words} is not finite in {len(losses) - len(finite)} of {len(losses)} epochs."
+    lowest, epoch = min(finite)
+    n, last = len(losses), losses[-1]
+    if epoch == n:
+        return f"The {words} is still falling in the last epoch, {n}, where it is {last:.4f}."
+    end = losses[-max(1, n // comparison.LAST) :]
+    if len(end) > 2 and max(end) > 2 * min(end):
+        return (
+            f"The {words} oscillates: over the last {len(end)} epochs it runs from {min(end):.4f} to "
+            f"{max(end):.4f}. It is lowest, {lowest:.4f}, in epoch {epoch} of {n}."
+        )
+    if epoch <= 0.9 * n and min(losses[math.ceil(0.9 * n) - 1 :]) > 1.01 * lowest:
+        return (
+            f"The {words} turns: it is lowest, {lowest:.4f}, after epoch {epoch} of {n}, and ends at "
+            f"{last:.4f}, {last / lowest:.3g} times that."
+        )
+    return f"The {words} is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at {last:.4f}."
+
+
+def comparison_findings(labels, records, timed):
+    """What a comparison's curves show, as sentences; `timed`: is it about time in any case?"""
+    if min(len(record.epochs) for record in records) < FEWEST:
+        return []
+    tied = comparison.tied_with_best(records)
+    sentences = about_tie(labels, records, tied) if len(tied) > 1 else about_best(labels, records)
+    return sentences + (about_seconds(labels, records) if timed else [])
+
+
+def moving(record):
+    """'over its last 40 epochs from .5990 to .6180'."""
+    count, low, high = comparison.last_epochs(record)
+    return f"over its last {count} epochs it moves between {fraction(low)} and {fraction(high)}"
+
+
+def about_tie(labels, records, tied):
+    """Several runs share the highest accuracy, so none of them is the best."""
+    others = [i for i in range(len(records)) if i not in tied]
+    finals = [comparison.final_accuracy(record) for record in records]
+    against = join_words([f"{fraction(finals[i])} ({labels[i]})" for i in others])
+    against = f", against {against}" if others else ""
+    tests = join_words([f"{fraction(records[i].final['test_acc'])} ({labels[i]})" for i in tied])
+    names = join_words([labels[i] for i in tied])
+    level = f"{fraction(finals[tied[0]])}{against}"
+    return [
+        f"Tied by final validation accuracy, so none is best: {names}, with {level}.",
+        f"Their test accuracies, which select nothing, are {tests}.",
+    ]
+
+
+def about_best(labels, records):
+    """Which run is the best, by how much, and what its accuracy moves in the last epochs."""
+    best = comparison.best_of(records)
+    finals = [comparison.final_accuracy(record) for record in records]
+    tests = [record.final["test_acc"] for record in records]
+    others = [i for i in range(len(records)) if i != best]
+    against = join_words([f"{fraction(finals[i])} ({labels[i]})" for i in others])
+    level = f"{fraction(finals[best])} ({moving(records[best])})"
+    sentences = [
+        f"Best by final validation accuracy: {labels[best]}, with {level} against {against}."
+    ]
+    gap = min(finals[best] - finals[i] for i in others)
+    _, low, high = comparison.last_epochs(records[best])
+    if gap < high - low:
+        sentences.append(
+            f"It leads by {fraction(gap)}, less than its own accuracy moves in the last epochs "
+            f"({fraction(high - low)}): another last epoch could turn that round."
+        )
+    highest = [i for i, accuracy in enumerate(tests) if accuracy == max(tests)]
+    if highest == [best]:
+        sentences.append(f"Its test accuracy, {fraction(tests[best])}, is the highest too.")
+    else:
+        sentences.append(
+            f"Its test accuracy is {fraction(tests[best])}; the highest, which selects nothing, is "
+            f"{fraction(max(tests))} ({join_words([labels[i] for i in highest])})."
+        )
+    for i in others:
+        # Against the epoch in which the other gets there itself: where its curve swings, its last
+        # epoch says little about when it had learned as much.
+        sooner, later = (first_epoch(records[j], finals[i]) for j in (best, i))
+        if later - sooner > len(records[i].epochs) / 20:
+            sentences.append(
+                f"With {labels[best]} epoch {sooner} reaches the validation accuracy that {labels[i]} "
+                f"ends with and first reaches in epoch {later}: {later - sooner} "
+                f"epoch{'s' * (later - sooner > 1)} saved."
+            )
+    return sentences
+
+
+def about_seconds(labels, records):
+    """How long the runs took, in a sentence or none; by how much one is faster only where they were
+    measured alike.
+    """
+    seconds = [record.seconds_of_epochs for record in records]
+    paces = join_words(
+        [
+            f"{time / len(record.epochs):.2f} s ({label})"
+            for label, record, time in zip(labels, records, seconds, strict=True)
+        ]
+    )
+    if not comparison.measured_alike(records):
+        unlike = "other numbers of threads or of runs at a time, so these are not comparable"
+        return [f"An epoch took {paces}, measured with {unlike}."]
+    slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))
+    if not seconds[fast]:
+        return []
+    slowest, fastest = (f"{in_words(seconds[i])} with {labels[i]}" for i in (slow, fast))
+    ratio = f"a ratio of {seconds[slow] / seconds[fast]:.2f}"
+    return [f"An epoch took {paces}. The whole run took {slowest} and {fastest}: {ratio}."]
+
+
+def first_epoch(record, accuracy):
+    """The first epoch whose validation accuracy is at least so high."""
+    return next(row["epoch"] for row in record.epochs if row["val_acc"] >= accuracy)

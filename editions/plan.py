@@ -1,0 +1,326 @@
+"""What there is to run of an edition, and what of it is already there.
+
+`planned` makes the edition's commands into jobs, each started once. A run is there when its record is
+whole, of the same options, data and code, and contradicts neither its epochs nor its checkpoint.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import utils
+from editions.commands import PROOFS, only_run, relative, script_module, with_epochs
+from editions.dataset import DataSet
+from lab.checkpoint import read_checkpoint, read_state
+from lab.names import file_path
+from lab.options import recorded_options
+from lab.pictures import quantities
+from lab.quantities import join_words, name_of
+from lab.record import FINISHED, read_record
+from lab.version import code_version
+from utils import SPLITS, InputError
+
+FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
+QUICK = 100  # -quick trains this fraction of the epochs
+PICTURES = {
+    "weights": "weights, one image for each class",
+    "weight-histogram": "how many weights are how large",
+    "confusion": "test images of each class, and what they are taken for",
+    "mistakes": "test images that are wrong with most confidence",
+}
+# Seconds a training example and feature takes in an epoch on one core of 2024: of a linear model, and
+# for each hidden unit of the first layer; and an update in PyTorch. What was measured replaces them.
+LINEAR, UNIT, UPDATE = 3e-9, 6e-11, 1e-3
+START = {"hw1-q1.py": 2.0, "hw1-q2.py": 5.0, PROOFS: 7.0}  # seconds to start, draw and end
+MEMORY = {"hw1-q1.py": 0.15e9, "hw1-q2.py": 0.6e9, PROOFS: 0.15e9}  # bytes beside the images
+
+
+@dataclass
+class Job:
+    """A command of the edition that is started once.
+
+    uses : the (question, experiment) pairs of the edition that it is the run of.
+    command : the words of its command line as the report shows them.
+    words : those that it is started with, relative to the repository.
+    folder : where its files go.
+    code : the version of the code that it is run with.
+    """
+
+    uses: list
+    command: list
+    words: list
+    folder: Path
+    code: str
+    seed: int | None = field(default=None, kw_only=True)  # of a repetition with another seed
+    failure: str = field(default="", kw_only=True)  # what its process said when it failed
+    epochs = 1  # what its progress is counted in
+    startup = 0.0
+    output = None  # the file that keeps what it prints
+
+    @property
+    def script(self):
+        return self.command[0]
+
+    @property
+    def title(self):
+        question, experiment = self.uses[0]
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"{question.number} {experiment.name}{seed}"
+
+    @property
+    def cost(self):
+        """Seconds that it takes on one core, roughly."""
+        return self.startup + self.epochs * self.pace
+
+    def command_line(self, threads):
+        """What a shell in the repository runs it with."""
+        line = shlex.join(["env", f"OMP_NUM_THREADS={threads}", "python", *self.words])
+        if self.output:
+            folder, output = (shlex.quote(relative(p)) for p in (self.output.parent, self.output))
+            line = f"mkdir -p {folder} && {line} > {output}"
+        return line
+
+
+@dataclass
+class Proof(Job):
+    """A run of hw1-q3.py: a folder of its own with what it printed and its figures."""
+
+    @property
+    def output(self):
+        return self.folder / f"{self.code}.txt"  # another version of the code prints another file
+
+    pace = START[PROOFS]
+    memory = MEMORY[PROOFS]
+
+    def result(self):
+        """The lines that it printed; InputError where it did not run, or not to its end."""
+        if not self.output.is_file():
+            raise InputError("not run yet")
+        lines = self.output.read_text(encoding="utf-8", errors="replace").splitlines()
+        if not lines or not lines[-1].endswith(("claim holds", "claims FAILED")):
+            raise InputError("it was stopped")
+        return lines
+
+    def left(self):
+        try:
+            self.result()
+        except InputError as error:
+            return "start", "" if str(error) == "not run yet" else f"run again, {error}"
+        return "kept", ""
+
+    def figures(self):
+        return [(path.stem.removeprefix("Q3-"), path) for path in sorted(self.folder.glob("*.png"))]
+
+
+@dataclass
+class Run(Job):
+    """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
+
+    opt, name : as the script resolves them; see `lab.sweep.Sweep`.
+    figures_drawn : its `lab.figures.Figure`s, all of which it draws in both formats.
+    """
+
+    opt: argparse.Namespace
+    name: str
+    drawn: list
+    dataset: DataSet
+    repetitions: list = field(default_factory=list, kw_only=True)  # `Run`s with other seeds
+
+    @property
+    def epochs(self):
+        return self.opt.epochs
+
+    @property
+    def startup(self):
+        """Seconds beside its epochs."""
+        return START[self.script]
+
+    @property
+    def pace(self):
+        """Seconds that an epoch takes, roughly."""
+        n, features = self.dataset.counts["train"], self.dataset.n_features
+        units = self.opt.hidden_size if self.opt.model == "mlp" else 0
+        updates = n / self.opt.batch_size if self.script == "hw1-q2.py" else 0
+        return n * features * (LINEAR + UNIT * units) + updates * UPDATE
+
+    @property
+    def memory(self):
+        """Bytes that it takes, roughly; images in a folder stay on disk."""
+        images = sum(self.dataset.counts.values()) * self.dataset.n_features
+        return MEMORY[self.script] + (0 if self.dataset.data.path.is_dir() else 1.2 * images)
+
+    def path(self, quantity, ending):
+        return file_path(self.folder, self.name, self.dataset.data, quantity, ending)
+
+    def figures(self):
+        """(caption, path) of each PNG that it drew."""
+        captions = {
+            figure.quantity: join_words([name_of(key) for key in figure.curves.values()])
+            for figure in self.drawn
+        }
+        linear = self.script == "hw1-q1.py" and self.opt.model != "mlp"
+        captions |= {quantity: PICTURES[quantity] for quantity in quantities(linear)}
+        return [(text, self.path(quantity, "png")) for quantity, text in captions.items()]
+
+    def result(self):
+        """Its record, whole, of this code and free of contradictions, all its figures beside it.
+
+        InputError with what keeps the record from being used.
+        """
+        path = self.path("record", "json")
+        if not path.exists():
+            raise InputError("it was stopped" if self.checkpoints() else "not run yet")
+        try:
+            record = read_record(path)
+        except InputError as error:
+            why = str(error).removeprefix(f"{path}: ")
+            raise InputError(f"its record is not believed: {why}") from None
+        if record.code != self.code:
+            raise InputError("the code changed")
+        if record.data["sha256"] != self.dataset.data.sha256:
+            raise InputError("the data changed")
+        if {k: v for k, v in record.options.items() if k != "data_path"} != self.options():
+            raise InputError("the options changed")
+        if record.status != FINISHED or len(record.epochs) != self.opt.epochs:
+            raise InputError("it was stopped")
+        wrong = contradiction(record) or self.checkpoint_contradiction(record)
+        if wrong:
+            raise InputError(f"its record is not believed: {wrong}")
+        pictures = [png for _, png in self.figures()]
+        if not all(png.with_suffix(f".{kind}").is_file() for png in pictures for kind in FORMATS):
+            raise InputError("its figures are missing")
+        return record
+
+    def checkpoint_contradiction(self, record):
+        """How its last checkpoint contradicts its record, in words; "" if it does not."""
+        try:
+            checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
+            names = checkpoint.identity.get("quantities", [])
+            if checkpoint.code != self.code or checkpoint.epochs != self.opt.epochs:
+                return ""
+            _, history = read_state(checkpoint, names)
+        except InputError:  # none, or a damaged one, which says nothing
+            return ""
+        for name in names:
+            ours = [row.get(name) for row in record.epochs]
+            theirs = [row[name] if math.isfinite(row[name]) else None for row in history]
+            if ours != theirs:
+                return f"its checkpoint has another {name_of(name)}"
+        return ""
+
+    def left(self):
+        """What is left to do, "kept" (nothing), "resume" or "start", and why in words, or ""."""
+        try:
+            self.result()
+            return "kept", ""
+        except InputError as error:
+            why = str(error)
+        if why == "not run yet":
+            return "start", ""
+        options = {k: v for k, v in self.options().items() if k != "epochs"}
+        damaged = ""
+        for path in self.checkpoints():
+            try:
+                checkpoint = read_checkpoint(path)
+            except InputError:
+                damaged = ", and its checkpoint is damaged"
+                continue
+            identity = checkpoint.identity
+            if checkpoint.code != self.code:
+                why = "the code changed"
+            elif (
+                identity.get("data") == self.dataset.data.sha256
+                and options.items() <= identity.items()
+            ):
+                done = f"after epoch {checkpoint.epochs} of {self.opt.epochs}"
+                return "resume", f"{why}; goes on {done}"
+        return "start", f"run again, {why}{damaged}"
+
+    def checkpoints(self):
+        """The checkpoints that it has: the last one, and the one before."""
+        paths = [self.path(name, "npz") for name in ("checkpoint", "checkpoint-before")]
+        return [path for path in paths if path.exists()]
+
+    def options(self):
+        """Its options as a record has them."""
+        return json.loads(json.dumps(recorded_options(self.opt), default=str))
+
+
+def contradiction(record):
+    """How the numbers of a finished record contradict its own epochs, in words; "" if they do not."""
+    epochs, final = record.epochs, record.final
+    if not {f"{split}_acc" for split in SPLITS} <= final.keys():
+        return "it lacks a final accuracy"
+    numbers = [record.initial, final, record.best, record.seconds]
+    numbers += [{"val_acc": row["val_acc"]} for row in epochs]
+    if any(None in row.values() for row in numbers):  # a loss can be nan, none of these can
+        return "a number is missing in it"
+    for key, value in final.items():
+        if key in epochs[-1] and value != epochs[-1][key]:
+            return f"its final {name_of(key)} is not that of its last epoch"
+    accuracies = [row["val_acc"] for row in epochs]
+    if accuracies.index(max(accuracies)) != record.best["epoch"] - 1:
+        return "its best epoch is not the one with the highest validation accuracy"
+    for row in [final, *epochs]:
+        if not all(0 <= value <= 1 for key, value in row.items() if key.endswith("_acc")):
+            return "an accuracy is no fraction"
+    return ""
+
+
+def proofs_version():
+    """A digest of hw1-q3.py and of theory/."""
+    files = [utils.ROOT / PROOFS, *sorted((utils.ROOT / "theory").glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def planned(edition, resolved, folder, dataset, opt):
+    """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's."""
+    codes, by_name = {}, {}
+    where = ["-plots_dir", relative(folder), "-plot_format", *FORMATS]
+    if opt.data_path is not None or not edition.standin:
+        where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
+    for question in edition.questions:
+        for experiment in question.experiments:
+            script, *words = experiment.command
+            run, name, _ = resolved[experiment.where]
+            if script not in codes:
+                codes[script] = proofs_version() if script == PROOFS else code_version(script)
+            if opt.quick and run:
+                words = with_epochs(words, max(1, run.epochs // QUICK))
+                run, name, _ = only_run(experiment, words)
+            name = name or shlex.join(experiment.command)
+            if name in by_name:
+                by_name[name].uses.append((question, experiment))
+                continue
+            uses, command = [(question, experiment)], [script, *words]
+            if script == PROOFS:
+                digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+                own = folder / f"Q3-{words[0]}-{digest}"
+                ending = ["-plots_dir", relative(own), "-plot_format", *FORMATS]
+                by_name[name] = Proof(uses, command, [*command, *ending], own, codes[script])
+                continue
+            figures = script_module(script).FIGURES
+            figures = figures[run.model] if isinstance(figures, dict) else figures
+            about = folder, codes[script]
+            first = Run(uses, command, [*command, *where], *about, run, name, figures, dataset)
+            by_name[name] = first
+            for seed in other_seeds(run, question, opt.seeds or edition.seeds):
+                run, name, _ = only_run(experiment, [*words, "-seed", str(seed)])
+                words_of_seed = [*command, "-seed", str(seed)]
+                first.repetitions.append(
+                    Run(uses, words_of_seed, [*words_of_seed, *where], *about, run, name, figures,
+                        dataset, seed=seed)
+                )  # fmt: skip
+    jobs = list(by_name.values())
+    return jobs + [each for job in jobs for each in getattr(job, "repetitions", [])]
+
+
+def other_seeds(opt, question, count):
+    """The seeds that a run is repeated with: 1, 2, ...; none where the question is about seeds."""
+    if "seed" in question.compare:
+        return []
+    return [seed for seed in range(1, count + 1) if seed != opt.seed][: count - 1]

@@ -1,0 +1,250 @@
+"""The report of an edition: its runs' numbers beside the published ones, and what their curves show.
+
+`write` gathers the records in an edition's folder and leaves there
+
+    report.html         one file with everything inside, for a browser, a phone or paper
+    report.md           the same in Markdown, its figures the files beside it
+    glance.*            the first table, as csv, md and tex
+    question-2.1*       a question's comparison: table as csv, md and tex, overlaid curves as pdf, png
+
+Every sentence about a curve is computed from the run's record. Accuracies are written as in the
+course's reports, .4597 for 45.97%.
+"""
+
+import base64
+
+import utils
+from editions.dataset import STANDIN, UNNAMED
+from editions.entry import KEYS, Entry, key_of, written
+from editions.findings import comparison_findings
+from editions.plan import FORMATS, QUICK
+from editions.tables import FOLDER
+from lab import comparison, repetitions, seeds
+from lab.figures import save_figure
+from lab.files import replacing
+from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
+from lab.quantities import head_of, name_of
+from utils import SPLITS
+
+
+def write(edition, jobs, folder, dataset, quick):
+    """Write the report into `folder`; returns the path of report.html.
+
+    Parameters
+    ----------
+    edition : `editions.tables.Edition`.
+    jobs : the edition's, as `editions.plan.planned` gives them, run or not.
+    dataset : `editions.dataset.DataSet`.
+    quick : is it a trial of few epochs?
+
+    Raises lab.files.NotWritten where a file cannot be written.
+    """
+    import jinja2
+
+    folder.mkdir(parents=True, exist_ok=True)
+    base = baseline(dataset)
+    jobs_by_use = {e.where: job for job in jobs if job.seed is None for _, e in job.uses}
+    sections, shown = [], {}
+    for question in edition.questions:
+        entries = [
+            Entry(jobs_by_use[experiment.where], question, experiment, dataset, quick)
+            for experiment in question.experiments
+        ]
+        sections.append(Section(question, entries, shown, base))
+        sections[-1].draw(folder, dataset)
+        for entry in entries:
+            shown.setdefault(id(entry.job), question.number)
+    entries = [entry for section in sections for entry in section.entries]
+    glance = glance_rows(entries, base)
+    if glance:
+        rows = [row for row, _ in glance]
+        csv_rows = [table for _, table in glance]
+        comparison.write_table(rows, lambda ending: folder / f"glance.{ending}", csv_rows)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=lambda name: name.startswith("report.html"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    warnings, sentences = remarks(edition, dataset, quick)
+    for name in ("report.md", "report.html"):
+        text = environment.get_template(f"{name}.jinja").render(
+            edition=edition,
+            warnings=warnings,
+            remarks=sentences,
+            glance=[row for row, _ in glance],
+            baseline=base,
+            entries=entries,
+            sections=sections,
+            texts=comparison.text_rows,
+            formatted=lambda rows: comparison.formatted(rows, "github"),
+            numeric=lambda rows: {head_of(key) for key in comparison.numeric_columns(rows)},
+            image=lambda path: base64.b64encode(path.read_bytes()).decode(),
+            name=lambda path: path.relative_to(folder).as_posix(),
+        )
+        with replacing(folder / name) as stream:
+            stream.write(text.encode())
+    return folder / "report.html"
+
+
+def baseline(dataset):
+    """What giving the most frequent training class alone reaches: a name, and {split: share}."""
+    label = dataset.majority
+    return f"one class ({dataset.data.class_names[label]})", dataset.shares(label)
+
+
+def glance_rows(entries, base):
+    """The rows of the first table, (as the report has them, as the csv has them); the baseline last."""
+    rows = [entry.glance() for entry in entries]
+    if rows:
+        who, shares = base
+        own = {"question": "", "run": who, **{key_of(s): share for s, share in shares.items()}}
+        rows.append(tuple(dict.fromkeys(row, "") | own for row in rows[0]))
+    return rows
+
+
+def remarks(edition, dataset, quick):
+    """What must be known before any number is read: (warnings, other sentences)."""
+    warnings = []
+    if quick:
+        warnings.append(
+            f"This is a trial with a {QUICK}th of the epochs, at least one, of each run: nothing in "
+            "it is comparable with anything, published or not."
+        )
+    data = dataset.data
+    images = " / ".join(f"{count:,}" for count in dataset.counts.values())
+    published = " / ".join(f"{count:,}" for count in edition.examples.values())
+    file = f"{data.name}, {data.size:,} bytes, SHA-256 {data.sha256}"
+    sentences = [f"Data: {file}; {images} images to train, validate and test."]
+    unlike = "The published numbers are shown and not judged: they are of"
+    said = {
+        THE_VERY_DATA: "It is the very data that the published numbers belong to.",
+        ANOTHER_SPLIT: f"{unlike} another split of these images, {published}.",
+        STANDIN: f"{unlike} photographs, and these are stand-in images that the program draws itself.",
+        UNNAMED: f"{unlike} data that the edition does not name. If this file is that data, add to "
+        f"editions/{edition.name}.toml the line: {digests_line(dataset)}",
+    }
+    sentence = said.get(dataset.relation, f"{unlike} other data, {published} images.")
+    (warnings if dataset.relation == STANDIN else sentences).append(sentence)
+    if not data.default and data.path.resolve() != (utils.ROOT / edition.data).resolve():
+        sentences.append("The commands below were given this file with -data_path.")
+    return warnings, sentences
+
+
+def digests_line(dataset):
+    """The line with which an edition names this data."""
+    pairs = ", ".join(f'{split} = "{digest}"' for split, digest in dataset.digests.items())
+    return f"digests = {{ {pairs} }}"
+
+
+class Section:
+    """A question in the report, with the entries of its runs.
+
+    shown : {id of a job: the number of an earlier question that shows its curves}.
+    base : as `baseline` has it.
+    """
+
+    def __init__(self, question, entries, shown, base):
+        self.question, self.entries, self.base = question, entries, base
+        self.earlier = {id(e.job): shown[id(e.job)] for e in entries if id(e.job) in shown}
+        self.rows, self.figures, self.sentences = [], [], []
+        self.over_seeds = False  # is the comparison one of means?
+        self.logs = {}  # {experiment's name: (sentences, figures)}
+
+    def columns(self):
+        """The quantities that any of its runs or its published numbers has."""
+        there = set(SPLITS) | {"seconds"}
+        for entry in self.entries:
+            for published in entry.experiment.published:
+                there |= published.keys()
+        if any("w_norm" in entry.ours for entry in self.entries):
+            there.add("w_norm")
+        return [quantity for quantity in KEYS if quantity in there]
+
+    def column_names(self):
+        return [head_of(key_of(quantity)) for quantity in self.columns()]
+
+    def baseline_row(self):
+        who, shares = self.base
+        return who, [written(q, shares[q]) if q in shares else "" for q in self.columns()]
+
+    def earlier_number(self, entry):
+        """The number of the earlier question that shows the run's curves, or ""."""
+        return self.earlier.get(id(entry.job), "")
+
+    def log_sentences(self, entry):
+        return self.logs.get(entry.experiment.name, ([], []))[0]
+
+    def log_figures(self, entry):
+        return self.logs.get(entry.experiment.name, ([], []))[1]
+
+    def trained(self):
+        """Its entries that are runs, not proofs."""
+        return [entry for entry in self.entries if not entry.is_proof]
+
+    def draw(self, folder, dataset):
+        """Fill in the tables, the figures and the sentences that set its runs side by side."""
+        stem = f"question-{self.question.number}"
+        data_title = dataset.data.title
+        self.compare(folder, stem, data_title)
+        for i, entry in enumerate(self.entries, 1):
+            if id(entry.job) in self.earlier:
+                continue
+            sentences, curves = entry.logs()
+            figures = []
+            for key, lines in curves.items():
+                model = comparison.called(entry.job.opt.model)
+                subject = f"{model} ({entry.experiment.name}), ours and published"
+                figure = comparison.curves_figure(key, lines, subject, data_title)
+                lighten(figure, [label for label in lines if label != "ours"])
+                figures.append(save(figure, folder / f"{stem}-log-{i}-{key}", name_of(key)))
+            self.logs[entry.experiment.name] = sentences, figures
+
+    def compare(self, folder, stem, data_title):
+        entries = [entry for entry in self.entries if entry.record]
+        options = self.question.compare
+        if not options or len(entries) < 2:
+            return
+        records = [entry.record for entry in entries]
+        settings = [
+            {option: getattr(entry.job.opt, option) for option in options} for entry in entries
+        ]
+        labels = [
+            ", ".join(f"{option.replace('_', ' ')} {value}" for option, value in setting.items())
+            for setting in settings
+        ]
+        _, shares = self.base
+        base = {key_of(split): shares[split] for split in ("val", "test")}
+        subject = comparison.subject(entries[0].job.opt.model, options)
+        about = subject, data_title, self.question.curves
+        groups = [entry.repeated for entry in entries]
+        self.over_seeds = min(map(len, groups)) > 1
+        if self.over_seeds:
+            self.rows = repetitions.table(settings, groups, base)
+            self.sentences = seeds.findings(labels, groups).sentences
+            figures = repetitions.overlays(groups, labels, *about)
+        else:
+            self.rows = comparison.table(settings, records, base)
+            if options != ["seed"]:
+                self.sentences = comparison_findings(labels, records, "batch_size" in options)
+            figures = comparison.overlays(records, labels, *about)
+        comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
+        for key, figure in figures:
+            name = name_of(key)
+            caption = repetitions.caption(name, groups) if self.over_seeds else name
+            self.figures.append(save(figure, folder / f"{stem}-{key}", caption))
+
+
+def lighten(figure, labels):
+    """Draw these curves broad and light, so that they show under one that is equal to them."""
+    for line in [*figure.axes[0].lines, *figure.legends[0].get_lines()]:
+        if line.get_label() in labels:
+            line.set(linewidth=5, alpha=0.35, marker="")
+
+
+def save(figure, stem, caption):
+    """Write a figure in both formats; returns (caption, path of the PNG)."""
+    for ending in FORMATS:
+        save_figure(figure, stem.with_name(f"{stem.name}.{ending}"))
+    return caption, stem.with_name(f"{stem.name}.png")

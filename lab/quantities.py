@@ -1,0 +1,101 @@
+"""What a run measures: the one name, axis label, table head and format of each quantity.
+
+Keys are those of a record's epochs and of a comparison's columns; a key that is not listed, an
+option's say, is called by its own words.
+"""
+
+NAMES = {
+    "train_acc": "training accuracy",
+    "val_acc": "validation accuracy",
+    "test_acc": "test accuracy",
+    "loss": "training loss",  # the mean over examples before each update
+    "train_loss": "training loss",
+    "val_loss": "validation loss",
+    "train_cost": "training cost",  # the loss with the penalty
+    "val_cost": "validation cost",
+    "w_norm": "norm of the weights",
+    "best_val_acc": "highest validation accuracy",
+    "best_epoch": "in epoch",
+    "moves": "range over the last epochs",
+    "runs_at_a_time": "runs at a time",
+    "val_deviation": "deviation",
+    "test_deviation": "deviation of the test accuracy",
+    "lowest_val_acc": "lowest validation accuracy",
+    "highest_val_acc": "highest validation accuracy",
+    "lowest_test_acc": "lowest test accuracy",
+    "highest_test_acc": "highest test accuracy",
+}
+# Heads of a table's columns are as the scripts print them.
+HEADS = {
+    "train_acc": "train acc",
+    "val_acc": "val acc",
+    "test_acc": "test acc",
+    "loss": "train loss",
+    "train_loss": "train loss",
+    "val_loss": "val loss",
+    "w_norm": "W norm",
+    "best_val_acc": "highest val acc",
+    "val_deviation": "± val",
+    "test_deviation": "± test",
+    "lowest_val_acc": "lowest val",
+    "highest_val_acc": "highest val",
+    "lowest_test_acc": "lowest test",
+    "highest_test_acc": "highest test",
+    "moves": "moves by",
+}
+UNITS = {"loss": "cross-entropy", "cost": "cross-entropy + l2 penalty"}
+
+
+def name_of(key):
+    """What a sentence calls a quantity: 'validation accuracy'."""
+    return NAMES.get(key, key.replace("_", " "))
+
+
+def head_of(key):
+    """What the head of a table's column calls it: 'val acc'."""
+    return HEADS.get(key, name_of(key))
+
+
+def axis_label(key):
+    """What the axis of a figure calls it: 'validation loss (cross-entropy)'."""
+    unit = UNITS.get(key.rpartition("_")[2])
+    return f"{name_of(key)} ({unit})" if unit else name_of(key)
+
+
+def is_accuracy(key):
+    """Is the quantity a share of images, from 0 to 1?"""
+    return key == "moves" or key.endswith(("_acc", "_deviation"))
+
+
+def as_text(key, value):
+    """A quantity as every table and sentence has it: an accuracy .4597, a loss 1.1093.
+
+    None is the empty text. A number that is no float, a Decimal say, keeps the digits that it has.
+    """
+    if value is None:
+        return ""
+    if key == "seconds":
+        return f"{value:.1f}" if isinstance(value, float) and value < 100 else f"{value:.0f}"
+    if isinstance(value, float) and key in NAMES:
+        value = f"{value:.4f}"
+    text = str(value)
+    return text.removeprefix("0") if is_accuracy(key) and text.startswith("0.") else text
+
+
+def join_words(words):
+    """'a', 'a and b', 'a, b and c'; '' of none."""
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def in_words(seconds):
+    """Seconds as '0.4 s', '12 s', '2 min 26 s' or '1 h 5 min'."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes and not seconds:
+        return f"{minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
