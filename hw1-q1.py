@@ -27,9 +27,6 @@ from lab import figures, names, numpy_state, options, process, sweep
 from lab.pictures import Outcome
 from lab.run import Run
 
-SCRIPT = "hw1-q1.py"
-
-
 # --------------------------------------------------------------------------------------------
 # Models
 
@@ -253,6 +250,7 @@ class MLP(Model):
 # --------------------------------------------------------------------------------------------
 # Options
 
+SCRIPT = "hw1-q1.py"
 FIGURES = {
     "perceptron": [figures.ACCURACIES],
     "logistic_regression": [figures.ACCURACIES, figures.NORMS, figures.LOSSES, figures.COSTS],
@@ -293,9 +291,9 @@ def main(arguments):
 
 
 def train(opt, names, data):
-    """One run from its seed to its figures: `opt` its options, `names` its files', `data` a `Data`.
+    """One run from its seed to its figures: its options, its `Names`, its `Data`.
 
-    Returns the model and its history, a dict of numbers an epoch.
+    Returns the model and its history, a dict of numbers per epoch.
     """
     utils.configure_seed(opt.seed)
     train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
@@ -382,9 +380,9 @@ def measure(model, opt, loss, train, val):
         return f"loss: {loss:.4f} | {line}", numbers | {"loss": loss}
     norm = float(np.linalg.norm(model.W))
     penalty = opt.l2_penalty / 2 * norm**2 + opt.l1_penalty * float(np.abs(model.W).sum())
-    numbers |= {"w_norm": norm, "train_loss": train_loss, "val_loss": val_loss}
-    numbers |= {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
-    return f"{line} | W norm: {norm:.4f}", numbers
+    losses = {"w_norm": norm, "train_loss": train_loss, "val_loss": val_loss}
+    costs = {"train_cost": train_loss + penalty, "val_cost": val_loss + penalty}
+    return f"{line} | W norm: {norm:.4f}", numbers | losses | costs
 
 
 def accuracy_and_loss(model, X, y):

@@ -204,9 +204,9 @@ def main(arguments, team=ALONE):
 
 
 def train(opt, names, data, team=ALONE):
-    """One run from its seed to its figures: `opt` its options, `names` its files', `data` a `Data`.
+    """One run from its seed to its figures: its options, its `Names`, its `Data`.
 
-    Returns the model and its history, a dict of numbers an epoch.
+    Returns the model and its history, a dict of numbers per epoch.
     """
     utils.configure_seed(opt.seed)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None

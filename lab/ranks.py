@@ -259,6 +259,8 @@ class Share:
 class RankRun(Run):
     """A rank's `run.Run`: rank 0's keeps the books for all, the others' write nothing."""
 
+    code_files = ("lab/ranks.py",)
+
     def __init__(self, team, script, opt, data, names, *rest):
         if team.size > 1:  # with dropout its numbers are not the single run's
             names = names._replace(files=f"{names.files}-ranks-{team.size}")

@@ -71,12 +71,13 @@ class Run:
     """
 
     ranks = 1  # processes that train together; lab/ranks.py has the run of several
+    code_files = ()  # that a run's numbers depend on besides the script's; see `code_version`
 
     def __init__(self, script, opt, data, names, figures, threads=1):
         self.script, self.opt, self.data, self.names = script, opt, data, names
         self.figures, self.threads = figures, threads
         self.title = f"{names.title}\n{data.title}"
-        self.code = code_version(script)
+        self.code = code_version(script, *self.code_files)
         self.quantities = [key for figure in figures for key in figure.curves.values()]
         self.folder = RunFolder(opt.plots_dir, names.files, data)
         self.bar = tqdm(disable=True)

@@ -30,7 +30,7 @@ import numpy as np
 import pytest
 
 import utils
-from lab import process
+from lab import pictures, process
 
 ROOT = Path(__file__).resolve().parent.parent
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -209,6 +209,8 @@ def leave_figures_blank(patched):
     """Have figures written as empty files, with a pytest.MonkeyPatch."""
     for name in ("plot_curves", "plot_weights"):
         patched.setattr(utils, name, lambda *arguments, **options: None)
+    for name in ("weight_histogram", "confusion", "mistakes"):
+        patched.setattr(pictures, name, lambda *arguments, **options: None)
     for module in ("lab.run", "lab.sweep"):
         importlib.import_module(module)
         patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())

@@ -5,8 +5,6 @@ import json
 import os
 import pty
 import re
-import runpy
-import shutil
 import sys
 import sysconfig
 import termios
@@ -14,11 +12,10 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import plain_q1
 import pytest
-import textbook
 from conftest import (
     ROOT,
-    forked,
     launched,
     record_of,
     run_script,
@@ -163,8 +160,8 @@ def test_models_and_options(request, run_main, tmp_path, tiny_npz, script, model
 
 
 FIGURES = {
-    "perceptron": ["accs", "weights"],
-    "logistic_regression": ["accs", "w_norms", "loss", "cost", "weights"],
+    "perceptron": ["accs", "weights", "weight-histogram"],
+    "logistic_regression": ["accs", "w_norms", "loss", "cost", "weights", "weight-histogram"],
     "mlp": ["accs", "loss"],
 }
 
@@ -173,7 +170,9 @@ def check_files(plots, script, model, options):
     """The files that the run should leave, under its name, and no others."""
     formats = {ending for ending in ("pdf", "png") if ending in options} or {"pdf"}
     figures = ["training-loss", "validation-accuracy"] if script == "q2" else FIGURES[model]
+    figures = [*figures, "confusion", "mistakes"]
     expected = {(quantity, ending) for quantity in figures for ending in formats}
+    expected |= {("predictions", "npy")}
     expected |= {("checkpoint", "npz"), ("record", "json"), ("history", "csv")}
     expected |= {("results", "txt"), ("run", "lock")}
     found = set()
@@ -357,7 +356,7 @@ def test_help_says_each_options_default_and_models(request, run_main, script):
     expected = {"epochs", "batch_size", "hidden_size", "learning_rate", "seed", "plots_dir"}
     expected |= {"plot_format", "show", "standardize", "resume", "data_path"}
     expected |= {
-        "q1": {"l2_penalty"},
+        "q1": {"l2_penalty", "l1_penalty"},
         "q2": {"l2_decay", "dropout", "momentum", "activation", "optimizer", "layers", "device"}
         | {"precision"},
     }[script]
@@ -401,7 +400,9 @@ def test_the_defaults_are_the_skeletons(request, run_main, tmp_path, tiny_npz, s
 
 @pytest.mark.parametrize("l2", [0.0, 0.01])
 @pytest.mark.parametrize("model", ["perceptron", "logistic_regression", "mlp"])
-def test_question_1s_numbers_are_the_textbooks(q1, run_main, monkeypatch, tmp_path, model, l2):
+def test_question_1s_numbers_are_the_plain_programs(
+    q1, run_main, monkeypatch, capsys, tmp_path, model, l2
+):
     """Order, initial weights, training and evaluation as a whole, from the seed on."""
     monkeypatch.setattr(q1, "precisions", lambda opt: ("float64", "float64"))
     arrays = tiny_arrays(seed=4, sizes=(70, 40, 40))
@@ -411,12 +412,18 @@ def test_question_1s_numbers_are_the_textbooks(q1, run_main, monkeypatch, tmp_pa
     arguments += ["-l2_penalty", l2] if model == "logistic_regression" else []
     outcome = run_main(q1, model, *arguments)
     assert outcome.status == 0, outcome.err
-    expected, test_acc = textbook.question_1(arrays, model, 5, 0.01, l2, hidden=8, seed=11)
-    record = record_of(tmp_path / "plots")
-    for row, plain in zip(record["epochs"], expected, strict=True):
-        for name, value in plain.items():
-            assert row[name] == pytest.approx(value, rel=1e-9), name
-    assert record["final"]["test_acc"] == pytest.approx(test_acc, rel=1e-12)
+    plots = arguments.index("-plots_dir")
+    _, plain = plain_q1.main([model, *map(str, arguments[:plots] + arguments[plots + 2 :])])
+    assert outcome.printed == [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if not line.startswith("Training took")
+    ]
+    for row, expected in zip(record_of(tmp_path / "plots")["epochs"], plain, strict=True):
+        assert row["train_acc"] == pytest.approx(expected["train_acc"], rel=1e-12)
+        assert row["val_acc"] == pytest.approx(expected["val_acc"], rel=1e-12)
+        if model == "mlp":
+            assert row["loss"] == pytest.approx(expected["loss"], rel=1e-9)
 
 
 def test_a_linear_models_accuracies_start_at_the_share_of_class_0(q1, run_main, tmp_path, tiny_npz):
@@ -429,9 +436,7 @@ def test_a_linear_models_accuracies_start_at_the_share_of_class_0(q1, run_main, 
 @pytest.mark.parametrize(
     ("script", "model", "option", "value"),
     [
-        pytest.param(
-            *["q1", "logistic_regression", "-l2_penalty", "1e300"], marks=pytest.mark.draws
-        ),
+        pytest.param("q1", "logistic_regression", "-l2_penalty", 1e300, marks=pytest.mark.draws),
         ("q1", "logistic_regression", "-learning_rate", 1e300),
         ("q1", "mlp", "-learning_rate", 1e300),
         ("q2", "logistic_regression", "-learning_rate", 1e38),
@@ -758,13 +763,18 @@ def test_a_run_from_another_folder(tmp_path, tiny_npz, script, arguments):
     Nothing needs a writable home or a screen.
     """
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": sysconfig.get_path("purelib")}
-    environment |= {"MPLCONFIGDIR": matplotlib.get_configdir(), "OMP_NUM_THREADS": "1"}
+    environment |= {
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
+        "OMP_NUM_THREADS": "1",
+        "LOCAL_RANK": "0",
+    }
     process = run_script(
         script, *arguments, "-epochs", 2, "-data_path", "tiny.npz", "-plots_dir", "my plots",
         cwd=tmp_path, env=environment,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
+    assert record_of(tmp_path / "my plots")["ranks"] == 1  # whatever a cluster has set
     name = script.removeprefix("hw1-").removesuffix(".py")
     check_output(process.stdout, name, arguments[0], 2)
     check_record(record_of(tmp_path / "my plots"), process.stdout, name, arguments[0], 2)
@@ -842,31 +852,3 @@ def test_question_1_never_imports_torch(tmp_path, tiny_npz):
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path]
     assert imported("-h") == {"numpy"}
     assert imported("mlp", "-epochs", 1, 2, *where) == {"numpy", "matplotlib", "tabulate"}
-
-
-def test_a_students_own_script_runs_beside_utils(tmp_path, tiny_npz, q1, run_main):
-    """With nothing else of this project in its folder; its perceptron prints what ours prints."""
-    shutil.copy(ROOT / "utils.py", tmp_path)
-    shutil.copy(Path(__file__).parent / "skeleton.py", tmp_path)
-
-    def student():
-        """As `python skeleton.py`, where torch need not be imported anew."""
-        sys.path[:] = [str(tmp_path), *(path for path in sys.path if Path(path) != ROOT)]
-        for name in list(sys.modules):
-            if name.partition(".")[0] in ("utils", "lab", "fast"):
-                del sys.modules[name]
-        sys.argv = ["skeleton.py", "-epochs", "3", "-data_path", str(tiny_npz)]
-        runpy.run_path(str(tmp_path / "skeleton.py"), run_name="__main__")
-        ours = {sys.modules[name] for name in sys.modules if name in ("utils", "lab", "fast")}
-        assert [module.__file__ for module in ours] == [str(tmp_path / "utils.py")]
-
-    with forked(student) as child:
-        out, err = child.communicate()
-    assert child.returncode == 0, err
-    *perceptron, torch_line = out.splitlines()
-    assert re.fullmatch(rf"torch test acc: {F}", torch_line)
-    assert float(torch_line.split()[-1]) > 0.6
-    ours = run_main(
-        q1, "perceptron", "-epochs", 3, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"
-    )
-    assert perceptron == ours.printed

@@ -198,7 +198,7 @@ def test_killed_and_resumed_on_a_data_file_of_choice(command, a_run, whole, tmp_
     check_ends_as(whole(model, 4, data), tmp_path / "killed")
 
 
-@pytest.mark.parametrize("call", range(1, 12))
+@pytest.mark.parametrize("call", range(1, 13))
 def test_killed_before_each_renaming(command, a_run, whole, tmp_path, call):
     """From the first checkpoint on there is a whole one at each moment."""
     q1, *words = command("perceptron", "x", 3)
@@ -258,6 +258,7 @@ PHASES = {
     "the record": ("lab.record.Record.write:1", None),
     "the history": ("lab.record.Record.write_history:1", None),
     "the results": ("lab.run.Run._write_results:1", None),
+    "the predictions": ("lab.run._write_predictions:1", None),
     "the figures": ("lab.run.Run._draw_curves:1", None),
     "a figure": ("lab.run.save_figure:1", None),
     "the record with the time of plotting": ("lab.record.Record.write:2", None),
@@ -554,6 +555,7 @@ KINDS = {
     "lab.record.Record.write_history": ".csv",
     "lab.run.Run._write_results": ".txt",
     "lab.run.Run._write_checkpoint": ".npz",
+    "lab.run._write_predictions": ".npy",
     "lab.run.save_figure": ".pdf",
 }
 
@@ -621,7 +623,7 @@ def test_standard_output_on_a_full_disk(command, tmp_path):
     assert len(outcome.said) == 2
     assert all("standard output" in line for line in outcome.said)
     assert len(record_of(tmp_path / "x")["epochs"]) == 100
-    assert len(list((tmp_path / "x").glob("*.pdf"))) == 2
+    assert len(list((tmp_path / "x").glob("*.pdf"))) == 5
 
 
 def test_a_reader_that_leaves_is_no_traceback(command):

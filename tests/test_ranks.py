@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, record_of, tiny_arrays
+from conftest import ROOT, record_of, remove_record, tiny_arrays
 
-import ranks
+from lab import ranks
+from lab.names import Names
 
 MLP = ["mlp", "-dropout", 0, "-hidden_size", 10, "-batch_size", 20, "-learning_rate", 0.1]
 
@@ -60,12 +62,6 @@ def ours(err):
     return lines
 
 
-def remove_record(folder):
-    """So that the next run's is the only one: its name holds the number of epochs."""
-    for path in folder.glob("*record*"):
-        path.unlink()
-
-
 def assert_same_numbers(record, expected):
     assert len(record["epochs"]) == len(expected["epochs"])
     for row, expected_row in zip(record["epochs"], expected["epochs"], strict=True):
@@ -74,6 +70,7 @@ def assert_same_numbers(record, expected):
     assert record["initial"] == expected["initial"]
 
 
+@pytest.mark.long
 def test_any_number_of_ranks_gives_the_single_runs_numbers(
     run_main, q2, blank_figures, tmp_path, data
 ):
@@ -105,9 +102,11 @@ def test_ranks_draw_their_own_dropout(capsys):
 
     def masks(seed, rank, done=0):
         """{epoch: random numbers that the rank draws at its start}, after so many epochs."""
-        opt = SimpleNamespace(seed=seed, epochs=3)
+        opt = SimpleNamespace(seed=seed, epochs=3, plots_dir=Path("x"))
         team = SimpleNamespace(rank=rank, size=2, agree=lambda *what: None)
-        run = ranks.Run(team, opt, SimpleNamespace(title=""), "", "", [])
+        data = SimpleNamespace(title="", tag="", sha256="")
+        names = Names("{data}-{quantity}", ("", ""), "")
+        run = ranks.RankRun(team, "hw1-q2.py", opt, data, names, [])
         run.history = [{}] * done
         return {epoch: tuple(torch.rand(4).tolist()) for epoch in run.epochs()}
 
@@ -120,6 +119,7 @@ def wait_for(process, line):
     assert f"{line}\n" in iter(process.stdout.readline, "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", [1, 0])
 def test_a_rank_that_is_killed_ends_the_run(run_main, q2, blank_figures, tmp_path, data, victim):
     """With one message and no hang; what rank 0 kept is whole, and one process goes on from it."""
@@ -160,6 +160,7 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path, data):
     assert list((tmp_path / "plots").glob("*checkpoint*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -180,18 +181,19 @@ def test_bad_input_is_said_once(tmp_path, data, arguments, word):
     assert not (tmp_path / "plots").exists()
 
 
-def test_without_torchrun_nothing_of_it_is_imported(tmp_path, data):
+def test_without_torchrun_nothing_of_it_is_imported():
+    """Whatever a cluster has set that torchrun sets too."""
     code = (
-        "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], None, '__main__');"
-        "print('ranks' in sys.modules)"
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], None, '__main__')\n"
+        "finally: print('lab.ranks' in sys.modules)"
     )
-    arguments = [*MLP, "-epochs", 1, "-data_path", data, "-plots_dir", tmp_path / "plots"]
     done = subprocess.run(
-        [sys.executable, "-c", code, ROOT / "hw1-q2.py", *map(str, arguments)],
+        [sys.executable, "-c", code, ROOT / "hw1-q2.py", "-h"],
         capture_output=True,
         text=True,
         check=True,
+        timeout=100,
         env={**os.environ, "LOCAL_RANK": "0", "PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.splitlines()[-1] == "False"
-    assert record_of(tmp_path / "plots")["ranks"] == 1

@@ -1,12 +1,13 @@
-"""runs.read_record: a run's record read back, and everything else refused in one line."""
+"""lab.record.read_record: a run's record read back, and everything else refused in one line."""
 
+import csv
 import json
 import re
 
 import pytest
 from conftest import record_of
 
-import runs
+from lab.record import read_record
 from utils import InputError
 
 
@@ -22,7 +23,7 @@ def record_path(q1, run_main, blank_figures, tmp_path, tiny_npz):
 def complaint(path):
     """The message with which a record is refused: a single line that names the file."""
     with pytest.raises(InputError) as caught:
-        runs.read_record(path)
+        read_record(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message and len(message) < 400 + len(str(path))
@@ -30,8 +31,18 @@ def complaint(path):
 
 
 def test_a_record_is_read_as_it_was_written(record_path):
-    assert runs.read_record(record_path) == record_of(record_path.parent)
-    assert runs.read_record(str(record_path)) == record_of(record_path.parent)
+    assert vars(read_record(record_path)) == record_of(record_path.parent)
+    assert read_record(str(record_path)) == read_record(record_path)
+
+
+def test_the_history_as_a_table(record_path):
+    """Beside the record: a row an epoch, under the record's names, to be plotted by something else."""
+    (path,) = record_path.parent.glob("*history.csv")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    for row, epoch in zip(rows, read_record(record_path).epochs, strict=True):
+        assert {key: float(value) for key, value in row.items()} == {
+            "step" if key == "epoch" else key: value for key, value in epoch.items()
+        }
 
 
 @pytest.mark.parametrize("model", ["perceptron", "mlp"])
@@ -39,14 +50,14 @@ def test_the_other_models_records(q1, run_main, blank_figures, tmp_path, tiny_np
     arguments = ["-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
     assert run_main(q1, model, *arguments).status == 0
     (path,) = (tmp_path / "plots").glob("*record.json")
-    assert runs.read_record(path)["options"]["model"] == model
+    assert read_record(path).options["model"] == model
 
 
 def test_a_diverged_run_has_a_record_too(q1, run_main, blank_figures, tmp_path, tiny_npz):
     arguments = ["-epochs", 2, "-learning_rate", 1e30, "-data_path", tiny_npz]
     assert run_main(q1, "mlp", *arguments, "-plots_dir", tmp_path / "plots").status == 0
     (path,) = (tmp_path / "plots").glob("*record.json")
-    assert runs.read_record(path)["epochs"][-1]["loss"] is None
+    assert read_record(path).epochs[-1]["loss"] is None
 
 
 def changed(**values):
@@ -84,11 +95,11 @@ def put(value, *names):
         (changed(epochs=[]), "epochs"),
         (changed(epochs={"1": {}}), "epochs"),
         (changed(options=["mlp"]), "options"),
-        (without("options", "model"), "model"),
+        (without("options", "model"), "options"),
         (put({"deep": []}, "options", "learning_rate"), "option"),
-        (without("data", "sha256"), "SHA-256"),
-        (put("../../x", "data", "sha256"), "SHA-256"),
-        (put(3, "data", "name"), "name"),
+        (without("data", "sha256"), "data"),
+        (put("../../x", "data", "sha256"), "data"),
+        (put(3, "data", "name"), "data"),
         (without("epochs", 1), "epochs"),
         (without("epochs", 1, "val_acc"), "figures"),
         (put("0.5", "epochs", 1, "val_acc"), "numbers"),
@@ -97,6 +108,12 @@ def put(value, *names):
         (without("final", "test_acc"), "test accuracy"),
         (without("seconds", "training"), "seconds"),
         (without("best", "epoch"), "best"),
+        (put(0.987, "best", "val_acc"), "best contradicts"),
+        (put(0.987, "final", "val_acc"), "contradicts its last epoch"),
+        (put(0.987, "epochs", -1, "val_acc"), "contradicts"),
+        *((without(name), name) for name in ("code", "ranks", "threads", "runs_at_a_time")),
+        (changed(ranks="2"), "ranks"),
+        (changed(another=1), "another"),
     ],
 )
 def test_what_is_no_record_is_refused(record_path, change, word):
@@ -141,4 +158,4 @@ def test_missing_folders_and_enormous_records(tmp_path):
     path = tmp_path / "large.json"
     with open(path, "wb") as stream:
         stream.truncate(10**12)  # a hole: it takes no room on the disk
-    assert "too large" in complaint(path)
+    assert "larger than" in complaint(path)

@@ -64,6 +64,9 @@ Q1_STEPS = {
     "the gradient of logistic regression": ("LogisticRegression.gradient", doubled, LINEAR),
     "its gradient in batches": ("LogisticRegression.gradient", doubled, [*LINEAR, "-batch_size", 7]),
     "its update_weight": ("LogisticRegression.update_weight", without_a_step, LINEAR),
+    "its proximal step for l1": (
+        "LogisticRegression.shrink", without_a_step, [*LINEAR, "-l1_penalty", 1]
+    ),
     "cross-entropy of logistic regression": ("cross_entropy", doubled, LINEAR),
     "cross-entropy of the MLP": ("cross_entropy", doubled, MLP),
     "the MLP's forward pass": ("MLP.forward", doubled, MLP),

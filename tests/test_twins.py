@@ -219,6 +219,35 @@ def test_logistic_regression_at_any_rate(q1, n, learning_rate, decay, seed):
     assert distance(model, plain) < 1e-10
 
 
+@pytest.mark.parametrize("n", [7, 20, 53])
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_l1_is_a_proximal_step_after_so_many_examples(q1, monkeypatch, n, batch_size):
+    """Every weight loses the threshold, those below it are exactly zero, and go on from there."""
+    monkeypatch.setattr(q1.LogisticRegression, "TRUNCATION", 20)
+    rate, l2, l1 = 0.1, 0.01, 0.05
+    X, plain_X, y = data("pixels", n)
+    model = q1.LogisticRegression(N_CLASSES, 13)
+    plain = plain_q1.LogisticRegression(N_CLASSES, 13)
+    for _ in range(2):
+        model.train_epoch(
+            X, y, learning_rate=rate, l2_penalty=l2, batch_size=batch_size, l1_penalty=l1
+        )
+        every = 20 if batch_size == 1 else batch_size
+        for start in range(0, n, every):
+            part = slice(start, start + every)
+            steps = len(y[part]) if batch_size == 1 else 1
+            if batch_size == 1:
+                plain.train_epoch(plain_X[part], y[part], learning_rate=rate, l2_penalty=l2)
+            else:
+                settings = {"learning_rate": rate, "l2_penalty": l2}
+                oracle.train_in_batches(plain, plain_X[part], y[part], every, **settings)
+            sizes = np.maximum(np.abs(plain.W) - rate * l1 * steps, 0)
+            plain.W = np.sign(plain.W) * sizes
+        assert distance(model, plain) < 1e-10
+        assert np.array_equal(model.W == 0, plain.W == 0)
+    assert 0 < np.count_nonzero(model.W == 0) < model.W.size
+
+
 @pytest.mark.parametrize("name", ["Perceptron", "LogisticRegression"])
 def test_update_weight_one_at_a_time(q1, name):
     _, X, y = data("pixels", 65)

@@ -390,10 +390,11 @@ def test_windows_open_only_when_asked_for(
     assert "no window can be opened" in without.err
     monkeypatch.setattr("matplotlib.get_backend", lambda: "QtAgg")
     assert run_main(q1, *arguments, "-show").status == 0
-    assert shown == [{".pdf", ".json", ".npz", ".txt", ".csv"}]
+    assert shown == [{".pdf", ".json", ".npz", ".npy", ".txt", ".csv"}]
 
 
 def test_a_figure_to_be_shown_is_one_of_pyplots():
+    pyplot.close("all")
     for show in (False, True):
         utils.plot_curves([1], {"a": [1]}, "accuracy", "title", show=show)
         utils.plot_weights(np.eye(4), (2, 2), "title", show=show)
