@@ -12,6 +12,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 import utils
 from editions.commands import PROOFS, only_run, relative, script_module, with_epochs
 from editions.dataset import DataSet
@@ -194,6 +196,16 @@ class Run(Job):
         if not all(png.with_suffix(f".{kind}").is_file() for png in pictures for kind in FORMATS):
             raise InputError("its figures are missing")
         return record
+
+    def predictions(self):
+        """The classes that it gave the test images, (n,); None where its file is missing or not that."""
+        labels = self.dataset.data.arrays["test_labels"]
+        try:
+            found = np.load(self.path("predictions", "npy"), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        fits = found.shape == labels.shape and found.dtype.kind == "u"
+        return found if fits and found.max() < self.dataset.data.n_classes else None
 
     def checkpoint_contradiction(self, record):
         """How its last checkpoint contradicts its record, in words; "" if it does not."""
