@@ -28,6 +28,7 @@ from utils import SPLITS, InputError
 
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
 QUICK = 100  # -quick trains this fraction of the epochs
+THEORY = tuple(f"theory/{path.name}" for path in sorted((utils.ROOT / "theory").glob("*.py")))
 PICTURES = {
     "weights": "weights, one image for each class",
     "weight-histogram": "how many weights are how large",
@@ -283,12 +284,6 @@ def contradiction(record):
     return ""
 
 
-def proofs_version():
-    """A digest of hw1-q3.py and of theory/."""
-    files = [utils.ROOT / PROOFS, *sorted((utils.ROOT / "theory").glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
 def planned(edition, resolved, folder, dataset, opt):
     """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's."""
     codes, by_name = {}, {}
@@ -300,7 +295,7 @@ def planned(edition, resolved, folder, dataset, opt):
             script, *words = experiment.command
             run, name, _ = resolved[experiment.where]
             if script not in codes:
-                codes[script] = proofs_version() if script == PROOFS else code_version(script)
+                codes[script] = code_version(script, *(THEORY if script == PROOFS else ()))
             if opt.quick and run:
                 words = with_epochs(words, max(1, run.epochs // QUICK))
                 run, name, _ = only_run(experiment, words)
