@@ -2,8 +2,10 @@
 
     python hw1-q3.py quadratic -D 5 -K 8        edition 2024-25: a network with activation z(1 - z)
     python hw1-q3.py interval -D 6 -A -2 -B 3   edition 2023-24: is the sum of the inputs in [A, B]?
+    python hw1-q3.py convexity                  edition 2023-24, 1.2(a): is the loss convex?
 
-Every claim is checked over many seeded draws and printed with its largest error and PASS or FAIL.
+Every claim is checked over many seeded draws, or starts, and printed with its largest error and
+PASS or FAIL.
 The exit status is 1 when a claim fails. Figures go to plots/. The mathematics is in theory/, for
 each question a file of definitions and a file of checks; docs/theory.md says how to read it.
 """
@@ -11,16 +13,19 @@ each question a file of definitions and a file of checks; docs/theory.md says ho
 import sys
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 import utils
+from lab.dataset import open_data
 from lab.figures import save_figure
 from lab.files import make_folder
-from lab.options import PLOTS, Parser, whole_number
+from lab.options import PLOTS, Parser, positive, whole_number
 from lab.process import run_script
-from theory import interval_checks, quadratic_checks
+from theory import convexity_checks, interval_checks, quadratic_checks
 from theory.quadratic import n_features
 
 MAX_D, MAX_K = 30, 200  # 496 features and a K x 496 matrix A_Theta: seconds, not gigabytes
-MAX_ENTRIES = 10**7  # of the regression's X, 80 MB
+MAX_ENTRIES = 10**7  # of a matrix of examples, 80 MB
 
 
 def quadratic(args):
@@ -46,6 +51,18 @@ def interval(args):
     return interval_checks.check(args.D, A, B, args.draws, args.seed, args.show)
 
 
+def convexity(args):
+    """1.2(a) of 2023-24; returns how many claims failed and the figures, {name: figure}."""
+    data = open_data(args.data_path)
+    most = MAX_ENTRIES // data.arrays["train_images"][:1].size
+    if args.examples > most:
+        raise utils.InputError(f"-examples must be from 2 to {most}, not {args.examples}")
+    make_folder(args.plots_dir, "-plots_dir")
+    sizes = args.examples, args.hidden_size, args.starts, args.l2_penalty, args.steps
+    with threadpool_limits(1, "blas"):  # the same numbers on any machine's cores, and no slower
+        return convexity_checks.check(data, *sizes, args.seed, args.show)
+
+
 def parse_arguments(arguments):
     parser = Parser(prog="hw1-q3.py", description=__doc__.split("\n")[0])
     questions = parser.add_subparsers(required=True, metavar="question")
@@ -67,9 +84,19 @@ def parse_arguments(arguments):
     number("-D", whole(1, 1000), 6, "inputs, each -1 or 1")
     number("-A", int, -2, "least sum, an integer")
     number("-B", int, 3, "greatest sum, an integer")
+    command = questions.add_parser("convexity", help="2023-24: is the loss convex in the weights?")
+    command.set_defaults(check=convexity)
+    file = "data/intel_landscapes.npz or the stand-in images"
+    number("-data_path", str, None, "images and labels, as for hw1-q1.py", file)
+    number("-examples", whole(2, MAX_ENTRIES), 500, "training images, drawn from the file's")
+    number("-hidden_size", whole(2, 1000), 20, "hidden units of the MLP")
+    number("-starts", whole(2, 20), 4, "starts of each model")
+    number("-l2_penalty", positive, 0.01, "of both models, above 0: it makes one end of many")
+    number("-steps", whole(1, 10**6), 1000, "steps of each descent at most")
 
-    for command in questions.choices.values():
-        number("-draws", whole(1, 100_000), 200, "random draws")
+    for name, command in questions.choices.items():
+        if name != "convexity":
+            number("-draws", whole(1, 100_000), 200, "random draws")
         number("-seed", whole(0, 2**32 - 1), 42, "of the draws")
         where = "where figures go (default: plots, beside this script)"
         command.add_argument("-plots_dir", type=Path, default=PLOTS, help=where)

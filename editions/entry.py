@@ -3,9 +3,9 @@
 import contextlib
 from decimal import ROUND_DOWN, Decimal
 
-from editions import statistics
 from editions.findings import about_confusion, one_class, run_findings
 from editions.plan import Proof
+from lab import statistics
 from lab.quantities import as_text, head_of, join_words, name_of
 from utils import SPLITS, InputError
 

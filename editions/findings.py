@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from editions import statistics
-from lab import comparison
+from lab import comparison, statistics
 from lab.quantities import as_text, in_words, join_words
 from utils import SPLITS
 
@@ -154,31 +153,6 @@ def about_best(labels, records):
                 f"epoch{'s' * (later - sooner > 1)} saved."
             )
     return sentences
-
-
-def seeds_findings(labels, groups):
-    """What differs between settings over seeds, by how much at least, and what cannot be told."""
-    values = {
-        label: [comparison.final_accuracy(record) for record in group]
-        for label, group in zip(labels, groups, strict=True)
-    }
-    pairs = statistics.compare_all(values)
-    means = {label: statistics.summary(found).mean for label, found in values.items()}
-    top = [label for label in labels if means[label] == max(means.values())]
-    alike = [label for label in statistics.not_told_from(top[0], pairs) if label not in top]
-    if len(top) > 1:
-        first = f"The highest mean validation accuracy, {fraction(means[top[0]])}, is shared by "
-        first += f"{join_words(top)}."
-    else:
-        first = (
-            f"The highest mean validation accuracy, {fraction(means[top[0]])}, is that of {top[0]}"
-        )
-        first += f"; not to be told from it: {join_words(alike)}." if alike else "."
-    counts = {label: len(found) for label, found in values.items()}
-    return [first] + [
-        statistics.describe_comparison(pair, counts[pair.first], counts[pair.second])
-        for pair in pairs
-    ]
 
 
 def about_confusion(gold, predictions, names):

@@ -16,10 +16,10 @@ import base64
 import utils
 from editions.dataset import STANDIN, UNNAMED
 from editions.entry import KEYS, Entry, key_of, written
-from editions.findings import about_disputes, comparison_findings, seeds_findings
+from editions.findings import about_disputes, comparison_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
-from lab import comparison, repetitions
+from lab import comparison, repetitions, seeds
 from lab.figures import save_figure
 from lab.files import replacing
 from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
@@ -222,7 +222,7 @@ class Section:
         self.over_seeds = min(map(len, groups)) > 1
         if self.over_seeds:
             self.rows = repetitions.table(settings, groups, base)
-            self.sentences = seeds_findings(labels, groups)
+            self.sentences = seeds.findings(labels, groups).sentences
             figures = repetitions.overlays(groups, labels, *about)
         else:
             self.rows = comparison.table(settings, records, base)

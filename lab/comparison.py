@@ -9,6 +9,7 @@ import utils
 from lab.files import replacing
 from lab.quantities import NAMES, as_text, axis_label, head_of, is_accuracy, name_of
 
+NOT_TOLD = "not told apart"  # in the column "best": from the best setting, over several seeds
 LAST = 5  # how far a curve moves is measured over this fraction of its epochs, the last ones
 
 
@@ -105,7 +106,10 @@ def formatted(rows, style):
 
 
 def latex(rows):
-    """The rows as a LaTeX tabular: heads in words, numbers to the right, the best row bold."""
+    """The rows as a LaTeX tabular: heads in words, numbers to the right, the best row bold.
+
+    Rows that over several seeds cannot be told from it are in italics.
+    """
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {character: f"\\{character}" for character in "&%$#_{}"}
 
@@ -124,8 +128,9 @@ def latex(rows):
     ]
     for row in rows:
         texts = [escaped(as_text(key, row[key])) for key in keys]
-        if row.get("best") in ("best", "tied"):
-            texts = [text and f"\\textbf{{{text}}}" for text in texts]
+        style = {"best": "textbf", "tied": "textbf", NOT_TOLD: "textit"}.get(row.get("best"))
+        if style:
+            texts = [text and f"\\{style}{{{text}}}" for text in texts]
         lines.append(" & ".join(texts) + r" \\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 

@@ -85,11 +85,15 @@ def overlays(groups, labels, subject, data_title, only=None, show=False):
         yield quantity, figure
 
 
-def caption(name, groups):
-    """What a figure of `overlays` shows: 'validation accuracy: bold the mean of 5 seeds, ...'."""
+def legend(groups):
+    """What the lines of `overlays` are: 'bold the mean of 5 seeds, thin each seed, ...'."""
     counts = sorted({len(group) for group in groups})
     count = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return (
-        f"{name}: bold the mean of {count} seeds, thin each seed, the band from the lowest to the "
-        "highest"
+        f"bold the mean of {count} seeds, thin each seed, the band from the lowest to the highest"
     )
+
+
+def caption(name, groups):
+    """What a figure of `overlays` shows: 'validation accuracy: bold the mean of 5 seeds, ...'."""
+    return f"{name}: {legend(groups)}"

@@ -4,7 +4,8 @@
 
 `parse` turns a command line into a `Sweep`, most often one of a single run, and `run` trains what is
 in it. Each combination of values is the run that the command with those single values would be:
-seeded and built anew, with the same lines on standard output and the same files.
+seeded and built anew, with the same lines on standard output and the same files. Several seeds are
+repetitions of a setting; see `seeds`.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import itertools
 from dataclasses import dataclass
 
 import utils
-from lab import comparison, dataset
+from lab import comparison, dataset, seeds
 from lab.figures import save_figure
 from lab.keeping import NoCheckpoint
 from lab.names import Names, file_path
@@ -181,12 +182,16 @@ def _compare(sweep, data):
         return
     opts, records = zip(*there, strict=True)
     settings = [{name: getattr(opt, name) for name in sweep.swept} for opt in opts]
-    rows = comparison.table(settings, records)
-    print(f"\n{comparison.formatted(rows, 'simple')}", flush=True)
+    about = {"data_title": data.title, "show": first.show}
+    if "seed" in sweep.swept:
+        rows, sentences, figures = seeds.compare(settings, records, first.model, **about)
+    else:
+        rows, sentences = comparison.table(settings, records), []
+        labels = [sweep.label(opt) for opt in opts]
+        subject = comparison.subject(first.model, sweep.swept)
+        figures = comparison.overlays(records, labels, subject, **about)
+    print(f"\n{comparison.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
     comparison.write_table(rows, lambda ending: path("sweep", ending))
-    labels = [sweep.label(opt) for opt in opts]
-    subject = comparison.subject(first.model, sweep.swept)
-    figures = comparison.overlays(records, labels, subject, data.title, show=first.show)
     for quantity, figure in figures:
         for ending in first.plot_format:
             save_figure(figure, path(quantity, ending))

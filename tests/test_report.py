@@ -12,7 +12,7 @@ import pytest
 from editions import entry, findings, report
 from editions.dataset import DataSet
 from editions.tables import Experiment, Log, Question
-from lab import comparison, quantities, repetitions
+from lab import comparison, quantities, repetitions, seeds
 from lab.known_data import ANOTHER_SPLIT, OTHER_DATA, THE_VERY_DATA
 
 
@@ -398,12 +398,12 @@ def test_settings_over_seeds_are_told_apart_or_not():
     near = [
         [Found([0.1, 0.2, end]) for end in ends] for ends in ((0.5, 0.6, 0.7), (0.55, 0.6, 0.64))
     ]
-    said = " ".join(findings.seeds_findings(["a", "b"], near))
+    said = " ".join(seeds.findings(["a", "b"], near).sentences)
     assert "is that of a; not to be told from it: b." in said
     assert "a and b cannot be told apart with 3 against 3 seeds" in said
     assert "3 against 3 seeds cannot go below p = .100" in said
     far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]
-    said = " ".join(findings.seeds_findings(["a", "b"], far))
+    said = " ".join(seeds.findings(["a", "b"], far).sentences)
     assert "is that of b." in said and "b is above a by .3000 on average, by at least" in said
 
 

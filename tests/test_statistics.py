@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from editions import statistics as s
+from lab import statistics as s
 
 A, B = [0.51, 0.52, 0.50, 0.53, 0.52], [0.41, 0.44, 0.40, 0.43, 0.42]
 groups = st.lists(st.integers(0, 6), min_size=2, max_size=6)

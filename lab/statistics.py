@@ -3,7 +3,8 @@
 A setting is trained with k seeds, its repetitions; `values` below are their k results, one number
 each. The functions are pure, raise ValueError for what is not a finite number, and keep to methods
 that hold for 3 to 20 runs: Student's t, Welch, exact permutations, Holm, McNemar. Seeds are never
-ranked: a lowest and a highest are a range, not a worst and a best.
+ranked: a lowest and a highest are a range, not a worst and a best. scipy is imported where it is
+needed: a run does without.
 """
 
 import itertools
@@ -11,7 +12,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.05  # a p above it says "cannot be told apart"
 CONFIDENCE = f"{1 - LEVEL:.0%}"  # of the intervals
@@ -122,6 +122,8 @@ def welch(first, second, confidence=1 - LEVEL):
     Student's t with Welch's degrees of freedom. Where neither varies, the interval is the
     difference itself, and p is 1 or, where they differ, 0. A single run bounds nothing.
     """
+    from scipy import stats
+
     first, second = _finite(first), _finite(second)
     mean = _mean(first) - _mean(second)
     if min(len(first), len(second)) < 2:
@@ -171,6 +173,8 @@ def mcnemar(first, second, labels):
     Only the images in dispute count, those that one alone gets right; if the runs were equally
     good each of these would be a fair coin.
     """
+    from scipy import stats
+
     first, second, labels = (np.asarray(array).ravel() for array in (first, second, labels))
     if not len(first) == len(second) == len(labels) > 0:
         raise ValueError(
@@ -189,6 +193,8 @@ def least_significant_difference(disputed, images):
 
     `disputed` of the `images` are right in one of the two runs alone.
     """
+    from scipy import stats
+
     # The most images one run alone may get right while the p of both tails is LEVEL at most.
     few = int(stats.binom.ppf(LEVEL / 2, disputed, 0.5))
     if stats.binom.cdf(few, disputed, 0.5) > LEVEL / 2:
@@ -380,6 +386,8 @@ def _deviation(values):
 
 
 def _t_interval(values, confidence, factor):
+    from scipy import stats
+
     values = _finite(values)
     k, mean = len(values), _mean(values)
     if k == 1:

@@ -1,0 +1,184 @@
+"""1.2(a) of 2023-24: logistic regression's loss is convex in the weights, the MLP's is not.
+
+Both models in float64 on all examples at once, a descent that ends where the gradient does, and the
+loss along straight lines between two sets of weights. A function is convex if and only if it is along
+every line; one line where it is not is enough to show the contrary.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+MEMORY = 20  # pairs of steps and changes of the gradient from which L-BFGS knows the curvature
+
+
+class MLP(NamedTuple):
+    """W1 (hidden, features), b1 (hidden,), W2 (classes, hidden), b2 (classes,)."""
+
+    W1: np.ndarray
+    b1: np.ndarray
+    W2: np.ndarray
+    b2: np.ndarray
+
+    def flat(self):
+        """All parameters as one vector."""
+        return np.concatenate([parameter.ravel() for parameter in self])
+
+    def like_this(self, theta):
+        """The `MLP` of these shapes that a vector of parameters, as of `flat`, holds."""
+        ends = np.cumsum([parameter.size for parameter in self])[:-1]
+        parts = zip(np.split(theta, ends), self, strict=True)
+        return MLP(*(part.reshape(parameter.shape) for part, parameter in parts))
+
+    def permuted(self, order):
+        """The same network with its hidden units in another order: the same function of x."""
+        return MLP(self.W1[order], self.b1[order], self.W2[:, order], self.b2)
+
+    def least_distance(self, other):
+        """No more than the distance of the parameters from another's, whatever its units' order.
+
+        Each unit, its row of W1, its bias and its column of W2, is paired with the nearest of the
+        other's; a permutation can only do worse, as it takes each of them once.
+        """
+        mine, theirs = (np.column_stack([m.W1, m.b1, m.W2.T]) for m in (self, other))
+        squares = np.sum((mine[:, None] - theirs) ** 2, axis=2).min(axis=1)
+        return float(np.sqrt(squares.sum() + np.sum((self.b2 - other.b2) ** 2)))
+
+    def mean_of_permutations(self):
+        """The mean over all orders of the units: every unit the mean unit, so one unit in effect."""
+        W1, b1 = (np.broadcast_to(p.mean(axis=0), p.shape) for p in self[:2])
+        return MLP(
+            W1, b1, np.broadcast_to(self.W2.mean(axis=1, keepdims=True), self.W2.shape), self.b2
+        )
+
+
+def span_coordinates(X):
+    """The examples X, (n, features), in orthonormal coordinates of their span, (n, min of both).
+
+    A weight vector's part in the span has the same scores and the same norm in these coordinates.
+    Its other part changes no score, and a penalty's minimum has none. So costs along lines, and the
+    minimum, are those of the pixels' weights, at a tenth of the work.
+    """
+    return np.linalg.qr(X.T, mode="r").T
+
+
+def softmax(logits):
+    """The probabilities of each row of logits, (n, classes)."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def cross_entropy(logits, y):
+    """Mean cross-entropy of logits (n, classes) with labels y (n,), and its gradient in the logits."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    rows = np.arange(len(y))
+    d_logits = np.exp(log_p)
+    d_logits[rows, y] -= 1
+    return -float(np.mean(log_p[rows, y])), d_logits / len(y)
+
+
+def logistic_regression_cost(theta, X, y, n_classes, l2_penalty=0.0):
+    """Cross-entropy + l2_penalty / 2 ||W||^2, and its gradient, a vector as theta, W's rows in turn.
+
+    X has shape (n, features), its bias as a column of ones, as in hw1-q1.py.
+    """
+    W = theta.reshape(n_classes, X.shape[1])
+    loss, d_logits = cross_entropy(X @ W.T, y)
+    return loss + l2_penalty / 2 * (theta @ theta), (d_logits.T @ X).ravel() + l2_penalty * theta
+
+
+def curvature(theta, direction, X, n_classes, l2_penalty=0.0):
+    """Second derivative of logistic regression's cost at theta along a direction: never negative.
+
+    Along theta + t D the logits z = W x change at the rate r = D x, the same for all t. The loss of
+    an example, log sum_k exp z_k - z_y, has the first derivative sum_k p_k r_k - r_y, p the softmax,
+    and the second sum_k p_k r_k^2 - (sum_k p_k r_k)^2: the variance of r under p. The penalty adds
+    l2_penalty ||D||^2. So the loss is convex, and with a penalty strictly.
+    """
+    W, D = (vector.reshape(n_classes, X.shape[1]) for vector in (theta, direction))
+    p, rates = softmax(X @ W.T), X @ D.T
+    mean = np.sum(p * rates, axis=1, keepdims=True)
+    variance = np.sum(p * (rates - mean) ** 2, axis=1)
+    return float(np.mean(variance)) + l2_penalty * float(direction @ direction)
+
+
+def mlp_cost(theta, shapes, X, y, l2_penalty=0.0):
+    """The same of an MLP with one layer of relu units; `shapes` is any `MLP` of theta's shapes."""
+    W1, b1, W2, b2 = shapes.like_this(theta)
+    z = X @ W1.T + b1
+    h = np.maximum(z, 0)
+    loss, d_logits = cross_entropy(h @ W2.T + b2, y)
+    d_z = d_logits @ W2 * (z > 0)
+    gradient = MLP(d_z.T @ X, d_z.sum(axis=0), d_logits.T @ h, d_logits.sum(axis=0)).flat()
+    return loss + l2_penalty / 2 * (theta @ theta), gradient + l2_penalty * theta
+
+
+def random_mlp(coordinates, pixels, hidden_size, n_classes, rng):
+    """An `MLP` to start from: weights N(0, 2 / inputs of their layer), biases zero.
+
+    The first layer's inputs are so many pixels, of which it sees the `span_coordinates`.
+    """
+    W1 = rng.normal(size=(hidden_size, coordinates)) * np.sqrt(2 / pixels)
+    W2 = rng.normal(size=(n_classes, hidden_size)) * np.sqrt(2 / hidden_size)
+    return MLP(W1, np.zeros(hidden_size), W2, np.zeros(n_classes))
+
+
+def descend(cost_and_gradient, theta, steps, tolerance=1e-9):
+    """Lower a cost by L-BFGS from theta: the end and the costs before each step and after the last.
+
+    A step is halved until it lowers the cost enough (Armijo). It ends after `steps`, where the
+    gradient's norm is `tolerance` or less, or where rounding leaves no step to take. (Nocedal and
+    Wright, Numerical Optimization, algorithm 7.4.)
+    """
+    cost, gradient = cost_and_gradient(theta)
+    costs, pairs = [cost], []
+    while len(costs) <= steps and np.linalg.norm(gradient) > tolerance:
+        direction = _lbfgs_direction(gradient, pairs)
+        slope, rate = gradient @ direction, 1.0
+        if not pairs:
+            rate = min(1.0, 1 / np.linalg.norm(gradient))
+        while rate > 1e-12:
+            step = rate * direction
+            next_cost, next_gradient = cost_and_gradient(theta + step)
+            allowance = 1e-15 * abs(cost)  # at the minimum the cost is rounding, the gradient not
+            if next_cost <= cost + 1e-4 * rate * slope + allowance:
+                break
+            rate /= 2
+        else:
+            break
+        change = next_gradient - gradient
+        if step @ change > 1e-12 * np.linalg.norm(step) * np.linalg.norm(change):
+            pairs = [*pairs, (step, change)][-MEMORY:]
+        theta, cost, gradient = theta + step, next_cost, next_gradient
+        costs.append(cost)
+    return theta, np.array(costs)
+
+
+def _lbfgs_direction(gradient, pairs):
+    """Minus the gradient times the inverse Hessian that the (step, change of gradient) pairs tell."""
+    direction, factors = -gradient, []
+    for step, change in reversed(pairs):
+        factors.append(step @ direction / (step @ change))
+        direction = direction - factors[-1] * change
+    if pairs:
+        step, change = pairs[-1]
+        direction = direction * (step @ change / (change @ change))
+    for (step, change), factor in zip(pairs, reversed(factors), strict=True):
+        direction = direction + (factor - change @ direction / (step @ change)) * step
+    return direction
+
+
+def along_line(cost_and_gradient, start, end, points):
+    """The costs at start + t (end - start) for t in `points`, from 0 to 1."""
+    return np.array([cost_and_gradient((1 - t) * start + t * end)[0] for t in points])
+
+
+def above_chord(costs, points):
+    """How far costs along a line lie above the straight line between their ends: <= 0 if convex."""
+    return costs - ((1 - points) * costs[0] + points * costs[-1])
+
+
+def second_differences(costs):
+    """costs[i - 1] - 2 costs[i] + costs[i + 1], at equal distances: >= 0 if convex."""
+    return np.diff(costs, 2)
