@@ -287,9 +287,10 @@ def contradiction(record):
 def planned(edition, resolved, folder, dataset, opt):
     """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's."""
     codes, by_name = {}, {}
-    where = ["-plots_dir", relative(folder), "-plot_format", *FORMATS]
+    drawn, data_path = ["-plot_format", *FORMATS], []
     if opt.data_path is not None or not edition.standin:
-        where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
+        data_path = ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
+    where = ["-plots_dir", relative(folder), *drawn, *data_path]
     for question in edition.questions:
         for experiment in question.experiments:
             script, *words = experiment.command
@@ -305,9 +306,11 @@ def planned(edition, resolved, folder, dataset, opt):
                 continue
             uses, command = [(question, experiment)], [script, *words]
             if script == PROOFS:
-                digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-                own = folder / f"Q3-{words[0]}-{digest}"
-                ending = ["-plots_dir", relative(own), "-plot_format", *FORMATS]
+                # One that takes data is given the edition's, and has a folder for each data set.
+                about_data = hasattr(script_module(script).parse_arguments(words), "data_path")
+                what = name + dataset.data.sha256 * about_data
+                own = folder / f"Q3-{words[0]}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+                ending = ["-plots_dir", relative(own), *drawn, *data_path * about_data]
                 by_name[name] = Proof(uses, command, [*command, *ending], own, codes[script])
                 continue
             figures = script_module(script).FIGURES
