@@ -1,6 +1,7 @@
 """The record of a run: all that is known of it, as JSON, written by `Run` and read by everybody else."""
 
 import csv
+import functools
 import importlib.metadata
 import io
 import json
@@ -91,6 +92,7 @@ def best_epoch(history):
     return {"val_acc": accuracies[best], "epoch": best + 1}
 
 
+@functools.cache
 def versions():
     """The versions of Python, NumPy and torch, found without importing the last."""
     try:

@@ -209,18 +209,41 @@ def leave_figures_blank(patched):
     """Have figures written as empty files, with a pytest.MonkeyPatch."""
     for name in ("plot_curves", "plot_weights"):
         patched.setattr(utils, name, lambda *arguments, **options: None)
-    for name in ("weight_histogram", "confusion", "mistakes"):
-        patched.setattr(pictures, name, lambda *arguments, **options: None)
     for module in ("lab.run", "lab.sweep"):
         importlib.import_module(module)
         patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())
+    for module in ("lab.comparison", "lab.repetitions"):
+        importlib.import_module(module)
+        patched.setattr(
+            f"{module}.curves_figure", lambda *arguments, **options: figure_of_nothing()
+        )
+    leave_pictures_blank(patched)
+
+
+def figure_of_nothing():
+    """A figure with axes, to which somebody may add."""
+    figure = utils.new_figure((1, 1))
+    figure.add_subplot()
+    return figure
+
+
+def leave_pictures_blank(patched):
+    """Have what is drawn of a run's end, which takes longest, be empty figures."""
+    for name in ("weight_histogram", "confusion", "mistakes"):
+        patched.setattr(pictures, name, lambda *arguments, **options: utils.new_figure((1, 1)))
 
 
 @pytest.fixture
 def blank_figures(request, monkeypatch):
-    """For the many runs whose figures are not looked at; not in a test that is marked `draws`."""
-    if not request.node.get_closest_marker("draws"):
+    """For the many runs whose figures are not looked at.
+
+    In a test that is marked `draws` the curves are drawn, and where it says "pictures" these too.
+    """
+    mark = request.node.get_closest_marker("draws")
+    if mark is None:
         leave_figures_blank(monkeypatch)
+    elif "pictures" not in mark.args:
+        leave_pictures_blank(monkeypatch)
 
 
 # --------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ import pytest
 from conftest import ROOT, record_of, run_forked, run_script
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("name", ["pay$\\frac$", "{}%s"])
-def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, tmp_path, tiny_npz, name):
+def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, blank_figures, tmp_path, tiny_npz, name):
     """Not read as a formula or a pattern: the figures are drawn and the run ends."""
     path = tiny_npz.rename(tmp_path / f"{name}.npz")
     outcome = run_main(

@@ -453,7 +453,7 @@ def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, monkeypatch, said,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").write_text("")
     with pytest.raises(SystemExit) as stopped:
-        process.run_script(lambda arguments: script.main(command.split()))
+        process.run_script(lambda _: script.main(command.split()))
     out, err = capsys.readouterr()
     assert (stopped.value.code, out) == (2, "")
     assert err.count("\n") == 1 and err.endswith("\n")
