@@ -4,10 +4,9 @@
     python hw1-q3.py interval -D 6 -A -2 -B 3   edition 2023-24: is the sum of the inputs in [A, B]?
     python hw1-q3.py convexity                  edition 2023-24, 1.2(a): is the loss convex?
 
-Every claim is checked over many seeded draws, or starts, and printed with its largest error and
-PASS or FAIL.
-The exit status is 1 when a claim fails. Figures go to plots/. The mathematics is in theory/, for
-each question a file of definitions and a file of checks; docs/theory.md says how to read it.
+Every claim is checked over many seeded draws, or starts, and printed with its largest error and PASS
+or FAIL. The exit status is 1 when a claim fails. Figures go to plots/. The mathematics is in theory/,
+for each question a file of definitions and a file of checks; docs/theory.md says how to read it.
 """
 
 import sys

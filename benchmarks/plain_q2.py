@@ -20,14 +20,28 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # where utils.py i
 import utils
 
 
-def feedforward(n_classes, n_features, hidden_size, layers, activation, dropout):
-    modules, width = [], n_features
-    for _ in range(layers):
-        modules.append(nn.Linear(width, hidden_size))
-        modules.append(nn.ReLU() if activation == "relu" else nn.Tanh())
-        modules.append(nn.Dropout(dropout))
-        width = hidden_size
-    return nn.Sequential(*modules, nn.Linear(width, n_classes))
+class LogisticRegression(nn.Module):
+    def __init__(self, n_classes, n_features):
+        super().__init__()
+        self.linear = nn.Linear(n_features, n_classes)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+class FeedforwardNetwork(nn.Module):
+    def __init__(self, n_classes, n_features, hidden_size, layers, activation_type, dropout):
+        super().__init__()
+        modules, width = [], n_features
+        for _ in range(layers):
+            modules.append(nn.Linear(width, hidden_size))
+            modules.append(nn.ReLU() if activation_type == "relu" else nn.Tanh())
+            modules.append(nn.Dropout(dropout))
+            width = hidden_size
+        self.layers = nn.Sequential(*modules, nn.Linear(width, n_classes))
+
+    def forward(self, x):
+        return self.layers(x)
 
 
 def train_batch(X, y, model, optimizer, criterion):
@@ -73,11 +87,11 @@ def main(arguments=None):
     )
     n_classes, n_features = len(torch.unique(data.y)), data.X.shape[1]
     if opt.model == "mlp":
-        model = feedforward(
+        model = FeedforwardNetwork(
             n_classes, n_features, opt.hidden_size, opt.layers, opt.activation, opt.dropout
         )
     else:
-        model = nn.Linear(n_features, n_classes)
+        model = LogisticRegression(n_classes, n_features)
     settings = {"lr": opt.learning_rate, "weight_decay": opt.l2_decay}
     if opt.optimizer == "sgd":
         optimizer = torch.optim.SGD(model.parameters(), momentum=opt.momentum, **settings)

@@ -55,8 +55,9 @@ def only_run(experiment, words):
         return any(f"-{option}".startswith(word) for word in given)
 
     if script == PROOFS:
-        if any(map(is_given, ("plots_dir", "plot_format", "show"))):
-            raise InputError(f"{place}folder, format and windows are reproduce.py's to say")
+        for option in NOT_IDENTIFYING - {"resume"}:
+            if is_given(option):
+                raise InputError(f"{place}leave out -{option}: reproduce.py says it")
         return None, None, {}
     if sweep.swept:
         option = next(iter(sweep.swept))

@@ -3,7 +3,7 @@
 import contextlib
 from decimal import ROUND_DOWN, Decimal
 
-from editions.findings import one_class, run_findings
+from editions.findings import about_confusion, one_class, run_findings
 from editions.plan import Proof
 from lab import statistics
 from lab.quantities import as_text, head_of, join_words, name_of
@@ -245,6 +245,11 @@ class Entry:
         if self.record is None:
             return []
         sentences = run_findings(self.record, self.dataset)
+        predictions = self.job.predictions() if sentences else None
+        if predictions is not None:
+            data = self.dataset.data
+            gold = data.arrays["test_labels"]
+            sentences += about_confusion(gold, predictions, data.class_names)
         if len(self.repeated) > 1:
             for split in ("val", "test"):
                 name = name_of(key_of(split))

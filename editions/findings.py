@@ -2,7 +2,9 @@
 
 import math
 
-from lab import comparison
+import numpy as np
+
+from lab import comparison, statistics
 from lab.quantities import as_text, in_words, join_words
 from utils import SPLITS
 
@@ -151,6 +153,39 @@ def about_best(labels, records):
                 f"epoch{'s' * (later - sooner > 1)} saved."
             )
     return sentences
+
+
+def about_confusion(gold, predictions, names):
+    """Which two classes are confused most often, as a sentence in a list; none of a perfect run.
+
+    gold, predictions : (n,) classes.
+    """
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (gold, predictions), 1)
+    np.fill_diagonal(counts, 0)
+    both = np.triu(counts + counts.T)
+    if not both.any():
+        return []
+    a, b = np.unravel_index(both.argmax(), both.shape)
+    said = [
+        f"{counts[i, j]} of {np.sum(gold == i)} test images of {names[i]} are taken for {names[j]}"
+        for i, j in ((a, b), (b, a))
+    ]
+    return [f"Most often confused are {names[a]} and {names[b]}: {' and '.join(said)}."]
+
+
+def about_disputes(labels, predictions, gold, best):
+    """Do single runs differ on the same test images? McNemar's test of the best against each other.
+
+    predictions : an array (n,) a run.
+    """
+    return [
+        statistics.describe_mcnemar(
+            labels[best], label, statistics.mcnemar(predictions[best], others, gold)
+        )
+        for i, (label, others) in enumerate(zip(labels, predictions, strict=True))
+        if i != best
+    ]
 
 
 def about_seconds(labels, records):

@@ -12,6 +12,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 import utils
 from editions.commands import PROOFS, only_run, relative, script_module, with_epochs
 from editions.dataset import DataSet
@@ -26,6 +28,7 @@ from utils import SPLITS, InputError
 
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
 QUICK = 100  # -quick trains this fraction of the epochs
+THEORY = tuple(f"theory/{path.name}" for path in sorted((utils.ROOT / "theory").glob("*.py")))
 PICTURES = {
     "weights": "weights, one image for each class",
     "weight-histogram": "how many weights are how large",
@@ -195,6 +198,16 @@ class Run(Job):
             raise InputError("its figures are missing")
         return record
 
+    def predictions(self):
+        """The classes that it gave the test images, (n,); None where its file is missing or not that."""
+        labels = self.dataset.data.arrays["test_labels"]
+        try:
+            found = np.load(self.path("predictions", "npy"), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        fits = found.shape == labels.shape and found.dtype.kind == "u"
+        return found if fits and found.max() < self.dataset.data.n_classes else None
+
     def checkpoint_contradiction(self, record):
         """How its last checkpoint contradicts its record, in words; "" if it does not."""
         try:
@@ -271,24 +284,19 @@ def contradiction(record):
     return ""
 
 
-def proofs_version():
-    """A digest of hw1-q3.py and of theory/."""
-    files = [utils.ROOT / PROOFS, *sorted((utils.ROOT / "theory").glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
 def planned(edition, resolved, folder, dataset, opt):
     """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's."""
     codes, by_name = {}, {}
-    where = ["-plots_dir", relative(folder), "-plot_format", *FORMATS]
+    drawn, data_path = ["-plot_format", *FORMATS], []
     if opt.data_path is not None or not edition.standin:
-        where += ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
+        data_path = ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
+    where = ["-plots_dir", relative(folder), *drawn, *data_path]
     for question in edition.questions:
         for experiment in question.experiments:
             script, *words = experiment.command
             run, name, _ = resolved[experiment.where]
             if script not in codes:
-                codes[script] = proofs_version() if script == PROOFS else code_version(script)
+                codes[script] = code_version(script, *(THEORY if script == PROOFS else ()))
             if opt.quick and run:
                 words = with_epochs(words, max(1, run.epochs // QUICK))
                 run, name, _ = only_run(experiment, words)
@@ -298,9 +306,11 @@ def planned(edition, resolved, folder, dataset, opt):
                 continue
             uses, command = [(question, experiment)], [script, *words]
             if script == PROOFS:
-                digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-                own = folder / f"Q3-{words[0]}-{digest}"
-                ending = ["-plots_dir", relative(own), "-plot_format", *FORMATS]
+                # One that takes data is given the edition's, and has a folder for each data set.
+                about_data = hasattr(script_module(script).parse_arguments(words), "data_path")
+                what = name + dataset.data.sha256 * about_data
+                own = folder / f"Q3-{words[0]}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+                ending = ["-plots_dir", relative(own), *drawn, *data_path * about_data]
                 by_name[name] = Proof(uses, command, [*command, *ending], own, codes[script])
                 continue
             figures = script_module(script).FIGURES

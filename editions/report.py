@@ -16,7 +16,7 @@ import base64
 import utils
 from editions.dataset import STANDIN, UNNAMED
 from editions.entry import KEYS, Entry, key_of, written
-from editions.findings import comparison_findings
+from editions.findings import about_disputes, comparison_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
 from lab import comparison, repetitions, seeds
@@ -228,6 +228,11 @@ class Section:
             self.rows = comparison.table(settings, records, base)
             if options != ["seed"]:
                 self.sentences = comparison_findings(labels, records, "batch_size" in options)
+                predictions = [entry.job.predictions() for entry in entries]
+                if self.sentences and not any(found is None for found in predictions):
+                    gold = entries[0].dataset.data.arrays["test_labels"]
+                    best = comparison.best_of(records)
+                    self.sentences += about_disputes(labels, predictions, gold, best)
             figures = comparison.overlays(records, labels, *about)
         comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
         for key, figure in figures:

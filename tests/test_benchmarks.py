@@ -44,7 +44,7 @@ def test_speed_prints_every_row(tiny_npz):
     done = run_script(
         "benchmarks/speed.py",
         *("-data_path", tiny_npz, "-repeats", 1, "-epochs", 1, "-only", *ROWS),
-        timeout=600,
+        timeout=800,
     )
     assert done.returncode in (0, 1), done.stderr
     printed = {
@@ -173,7 +173,7 @@ def test_scale_prints_both_tables(tmp_path, tiny_npz):
     (tmp_path / "standin-2").mkdir()  # as if it had been drawn before
     for key, array in tiny_arrays().items():
         np.save(tmp_path / "standin-2" / f"{key}.npy", array)
-    memory = run_script("benchmarks/scale.py", "memory", tmp_path, "-times", 2)
+    memory = run_script("benchmarks/scale.py", "memory", tmp_path, "-times", 2, timeout=600)
     assert memory.returncode == 0, memory.stderr
     rows = [cells(line) for line in memory.stdout.splitlines() if line.startswith("|")][2:]
     assert [row[0] for row in rows] == ["logistic regression, NumPy", "MLP, torch, batch 64"]
@@ -181,7 +181,9 @@ def test_scale_prints_both_tables(tmp_path, tiny_npz):
         assert row[1] == "25,260" and float(row[3]) >= 0 and float(row[5].split()[0]) > 20
     assert memory.stdout.count("100 epochs of 10^9 examples") == 2
 
-    ranks = run_script("benchmarks/scale.py", "ranks", "-data_path", tiny_npz, "-repeats", 1)
+    ranks = run_script(
+        "benchmarks/scale.py", "ranks", "-data_path", tiny_npz, "-repeats", 1, timeout=600
+    )
     assert ranks.returncode == 0, ranks.stderr
     rows = [cells(line) for line in ranks.stdout.splitlines()][2:]
     assert [row[0] for row in rows] == ["64", "512"]

@@ -1,6 +1,6 @@
 """The figures that others published on the course's file, against what our commands print.
 
-    HOMEWORK_DATA=data/intel_landscapes.npz python -m pytest tests/test_published_logs.py
+    HOMEWORK_DATA=data/intel_landscapes.npz python -m pytest -m long tests/test_published_logs.py
 
 trains the five runs that have no chaos in them, 100 epochs each, and compares every line. Without
 HOMEWORK_DATA the files themselves are looked at, and no run is made.

@@ -14,7 +14,7 @@ from conftest import ROOT, run_script, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import utils
+from lab import process
 from theory import claims, interval_checks, quadratic_checks
 from theory import interval as qi
 from theory import quadratic as qq
@@ -40,7 +40,7 @@ def no_figures(monkeypatch):
     for module in (quadratic_checks, interval_checks):
         for name in [name for name in vars(module) if name.startswith("plot_")]:
             monkeypatch.setattr(module, name, lambda *arguments: None)
-    monkeypatch.setattr(utils, "save_figure", lambda figure, path: None)
+    monkeypatch.setattr(script, "save_figure", lambda figure, path: None)
 
 
 def verdicts(output, claim):
@@ -419,7 +419,7 @@ def test_edge_cases_hold_and_say_so(monkeypatch, run, command, said):
         figure.set_layout_engine("none")
         figure.draw_without_rendering()
 
-    monkeypatch.setattr(utils, "save_figure", drawn)
+    monkeypatch.setattr(script, "save_figure", drawn)
     monkeypatch.setattr(qi, "SAMPLE_CHUNKS", 1)
     status, output = run(f"{command} -draws 20")
     assert (status, output.count("FAIL")) == (0, 0)
@@ -453,7 +453,7 @@ def test_bad_input_is_one_line_and_status_2(capsys, tmp_path, monkeypatch, said,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").write_text("")
     with pytest.raises(SystemExit) as stopped:
-        utils.run_script(lambda: script.main(command.split()))
+        process.run_script(lambda _: script.main(command.split()))
     out, err = capsys.readouterr()
     assert (stopped.value.code, out) == (2, "")
     assert err.count("\n") == 1 and err.endswith("\n")

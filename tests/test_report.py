@@ -60,6 +60,9 @@ class FakeJob:
     def result(self):
         return self.found
 
+    def predictions(self):
+        return None
+
 
 def published(**numbers):
     texts = {"source": "somebody", "note": "", "flaw": ""}
@@ -402,3 +405,20 @@ def test_settings_over_seeds_are_told_apart_or_not():
     far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]
     said = " ".join(seeds.findings(["a", "b"], far).sentences)
     assert "is that of b." in said and "b is above a by .3000 on average, by at least" in said
+
+
+def test_what_is_confused_most_often():
+    gold = np.array([0, 0, 0, 1, 1, 2])
+    said = findings.about_confusion(gold, np.array([1, 1, 0, 0, 1, 1]), ["cat", "dog", "cow"])
+    assert len(said) == 1 and said[0].endswith(
+        "are cat and dog: 2 of 3 test images of cat are taken for dog and 1 of 2 test images of dog "
+        "are taken for cat."
+    )
+    assert findings.about_confusion(gold, gold, ["cat", "dog", "cow"]) == []
+
+
+def test_single_runs_are_compared_on_the_same_images():
+    gold = np.zeros(20, int)
+    right, wrong = np.zeros(20, int), np.ones(20, int)
+    (said,) = findings.about_disputes(["a", "b"], [wrong, right], gold, best=1)
+    assert "Of the same 20 images b alone is right on 20, a alone on 0" in said

@@ -1,6 +1,7 @@
 """reproduce.py: what it runs, keeps and runs again; what an edition refuses."""
 
 import csv
+import importlib
 import json
 import os
 import pty
@@ -14,11 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_script, snapshot, tiny_arrays
+from conftest import (
+    ROOT,
+    Child,
+    leave_figures_blank,
+    run_script,
+    snapshot,
+    tiny_arrays,
+)
 
 import reproduce
 from editions import commands, dataset, plan, pool, report, tables
 from editions.entry import written
+from lab import process
 from lab.known_data import Fingerprint
 from lab.options import PLOTS
 from lab.process import Stopped
@@ -99,11 +108,33 @@ def small(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def run_small(run_main, small, tmp_path, tiny_npz):
-    """Run reproduce.py on the small edition, in this process; the runs are processes of their own."""
+def forked_runs(request, monkeypatch):
+    """Have the runs be forked children in place of new interpreters, and their figures blank.
 
-    def run(*arguments, data=tiny_npz):
-        where = ["-data_path", data, "-plots_dir", tmp_path / "plots"]
+    Not in a test that is marked `draws`.
+    """
+
+    def popen(words, env, stderr, **options):
+        def run():
+            os.environ.update(env)
+            os.chdir(ROOT)
+            leave_figures_blank(pytest.MonkeyPatch())
+            sys.argv = words[1:]
+            process.run_script(importlib.import_module(words[1].removesuffix(".py")).main)
+
+        return Child(run, stderr=stderr)
+
+    if not request.node.get_closest_marker("draws"):
+        monkeypatch.setattr(pool.subprocess, "Popen", popen)
+        monkeypatch.setattr(report, "save_figure", lambda figure, path: path.touch())
+
+
+@pytest.fixture
+def run_small(run_main, small, forked_runs, tmp_path, tiny_npz):
+    """Run reproduce.py on the small edition, in this process, a run at a time."""
+
+    def run(*arguments, data=tiny_npz, jobs=1):
+        where = ["-data_path", data, "-plots_dir", tmp_path / "plots", "-jobs", jobs]
         return run_main(reproduce, "small", *where, *arguments)
 
     return run
@@ -139,9 +170,10 @@ def records(folder):
 # Running an edition
 
 
+@pytest.mark.draws
 def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     """Each run once and as the single command; then nothing is left; a report with every number."""
-    outcome = run_small("-jobs", 2)
+    outcome = run_small(jobs=2)
     assert outcome.status == 0, outcome.err
     folder = tmp_path / "plots" / "small"
     assert outcome.out == f"{folder / 'report.html'}\n"
@@ -258,7 +290,9 @@ def test_a_record_that_contradicts_itself_is_not_believed(run_small, make_plan, 
     assert what == "resume" and "not believed" in why
 
 
-def test_what_is_kept_and_what_runs_again(q1, run_main, make_plan, monkeypatch, tmp_path, tiny_npz):
+def test_what_is_kept_and_what_runs_again(
+    q1, run_main, blank_figures, make_plan, monkeypatch, tmp_path, tiny_npz
+):
     """Options, data and code the same: kept. Else run again, and why; stopped: gone on with."""
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
     where += ["-plot_format", "pdf", "png"]
@@ -324,6 +358,7 @@ def shown_until(terminal, pattern):
     return seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "ignored"), [("SIGINT", ""), ("SIGTERM", "trap '' INT; ")])
 def test_stopping_and_going_on(tmp_path, number, ignored):
     """The run under way keeps its epochs, also where a shell has Ctrl-C ignored, as its `&` does;
@@ -335,18 +370,18 @@ def test_stopping_and_going_on(tmp_path, number, ignored):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))  # else there is no room for a progress bar
     command = [sys.executable, str(ROOT / "reproduce.py"), "ist-2024", *where]
-    process = subprocess.Popen(
+    child = subprocess.Popen(
         ["sh", "-c", f'{ignored}exec "$@"', "sh", *command], stdin=theirs, stderr=theirs
     )
     os.close(theirs)
     try:
         shown_until(ours, r" [1-9]\d*/100 epochs")
-        process.send_signal(getattr(signal, number))
+        child.send_signal(getattr(signal, number))
         err = shown_until(ours, None)
-        assert process.wait(timeout=60) == 128 + getattr(signal, number), err
+        assert child.wait(timeout=60) == 128 + getattr(signal, number), err
     finally:
-        process.kill()
-        process.wait()
+        child.kill()
+        child.wait()
         os.close(ours)
     said = "stopped; what was trained is kept, and the same command goes on"
     assert err.splitlines()[-1].endswith(said)
@@ -375,7 +410,9 @@ def test_a_stop_while_the_report_is_written(run_small, monkeypatch):
     ]
 
 
-def test_what_another_process_has_run_by_now_is_kept(q1, run_main, make_plan, tmp_path, tiny_npz):
+def test_what_another_process_has_run_by_now_is_kept(
+    q1, run_main, blank_figures, make_plan, tmp_path, tiny_npz
+):
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
     where += ["-plot_format", "pdf", "png"]
     first = make_plan()[0]
@@ -398,6 +435,7 @@ def test_a_run_that_fails_does_not_stop_the_others(run_small, make_plan, tmp_pat
     assert "failed: not written: " in page
 
 
+@pytest.mark.long
 def test_printed_commands_run_anywhere(run_main, small, tmp_path, tiny_npz):
     """Through xargs, two at a time: then nothing is left, and the numbers are a direct run's."""
 
@@ -462,7 +500,7 @@ def test_quick_says_once_that_nothing_is_comparable(run_small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "questions", "jobs"), [("ist-2024", 14, 16), ("ist-2023", 10, 16), ("kth", 1, 4)]
+    ("name", "questions", "jobs"), [("ist-2024", 14, 16), ("ist-2023", 11, 17), ("kth", 1, 4)]
 )
 def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, questions, jobs):
     assert len(tables.load(name).questions) == questions

@@ -106,7 +106,7 @@ def test_the_models_are_built_like_the_plain_ones(q2):
     ours = q2.FeedforwardNetwork(6, 50, 20, 3, "tanh", 0.2)
     linear = q2.LogisticRegression(6, 50)
     torch.manual_seed(42)
-    plain = plain_q2.feedforward(6, 50, 20, 3, "tanh", 0.2)
+    plain = plain_q2.FeedforwardNetwork(6, 50, 20, 3, "tanh", 0.2)
     plain_linear = nn.Linear(50, 6)
     for model, twin in ((ours, plain), (linear, plain_linear)):
         pairs = zip(model.parameters(), twin.parameters(), strict=True)

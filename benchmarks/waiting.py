@@ -1,0 +1,72 @@
+"""How torch's threads should wait for each other: an epoch on an idle machine and on a busy one.
+
+    python benchmarks/waiting.py -data_path data/intel_landscapes.npz
+
+The default network of hw1-q2.py, some epochs with each way of waiting in turn, with 0, 1 and 2 other
+processes that each keep a core busy. Prints seconds per epoch of training, the median of the rounds.
+lab/startup.py sets the way that it calls the program's.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from processes import ROOT, a_busy_process
+
+from lab import startup
+from lab.options import Parser, count
+from lab.process import run_script
+
+WAYS = {
+    "the runtime's own": {"OMP_WAIT_POLICY": ""},  # set, if to nothing: the program sets no other
+    "GOMP_SPINCOUNT=10000": {"GOMP_SPINCOUNT": "10000"},
+    "the program's": startup.WAITING,
+    "GOMP_SPINCOUNT=100": {"GOMP_SPINCOUNT": "100"},
+    "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "one thread": {"OMP_NUM_THREADS": "1"},
+}
+
+
+def seconds_per_epoch(way, data_path, epochs):
+    """Seconds of training per epoch in a run of its own that waits so."""
+    environment = {k: v for k, v in os.environ.items() if k not in startup.WAITING}
+    environment |= WAYS[way]
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["hw1-q2.py", "mlp", "-epochs", str(epochs), "-plots_dir", folder]
+        words += ["-data_path", str(Path(data_path).resolve())]
+        subprocess.run(
+            [sys.executable, *words], cwd=ROOT, env=environment, check=True, capture_output=True
+        )
+        (record,) = Path(folder).glob("*record*.json")
+        return json.loads(record.read_text())["seconds"]["training"] / epochs
+
+
+def main(arguments):
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("-data_path", required=True)
+    parser.add_argument("-epochs", type=count, default=3, help="(default: %(default)s)")
+    parser.add_argument("-repeats", type=count, default=3, help="rounds (default: %(default)s)")
+    opt = parser.parse_args(arguments)
+    print("| way | " + " | ".join(f"{n} busy" for n in range(3)) + " |\n|---|---|---|---|")
+    results = {}
+    for busy in range(3):
+        with contextlib.ExitStack() as others:
+            for _ in range(busy):
+                others.enter_context(a_busy_process())
+            rounds = [
+                {way: seconds_per_epoch(way, opt.data_path, opt.epochs) for way in WAYS}
+                for _ in range(opt.repeats)
+            ]
+        for way in WAYS:
+            results.setdefault(way, []).append(median(each[way] for each in rounds))
+    for way, seconds in results.items():
+        print(f"| {way} | " + " | ".join(f"{s:.2f}" for s in seconds) + " |")
+
+
+if __name__ == "__main__":
+    run_script(main)
