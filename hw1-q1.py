@@ -12,7 +12,7 @@ example: fast/blocks.py says how, docs/exact-sgd.md why that is exact.
 from lab import startup  # isort: skip
 
 if __name__ == "__main__":
-    startup.end_quietly_on_ctrl_c()
+    startup.begin()
 
 import functools
 import math

@@ -11,7 +11,7 @@ then the options, then the loop over epochs.
 from lab import startup  # isort: skip
 
 if __name__ == "__main__":
-    startup.end_quietly_on_ctrl_c()
+    startup.begin()
 
 import argparse
 import functools

@@ -9,6 +9,11 @@ or FAIL. The exit status is 1 when a claim fails. Figures go to plots/. The math
 for each question a file of definitions and a file of checks; docs/theory.md says how to read it.
 """
 
+from lab import startup  # isort: skip
+
+if __name__ == "__main__":
+    startup.begin()
+
 import sys
 from pathlib import Path
 

@@ -12,6 +12,11 @@ kept for as long as its options, its data and the code are the same; one that wa
 its checkpoint. When nothing is left to run, or what is left has failed, the report is written.
 """
 
+from lab import startup  # isort: skip
+
+if __name__ == "__main__":
+    startup.begin()
+
 from pathlib import Path
 
 from editions import commands, dataset, plan, pool, report, tables

@@ -1,4 +1,4 @@
-"""What has to happen before the slow imports: a quiet Ctrl-C, and threads of torch that wait politely.
+"""What has to happen before the slow imports: quiet ends, and threads of torch that wait politely.
 
     from lab import startup  # first, before NumPy and torch
 
@@ -8,6 +8,7 @@ in the middle of that would be a traceback.
 
 import _signal as signal
 import os
+import sys
 
 # How long a thread of torch's spins while it waits for the others, before it sleeps. By default the
 # OpenMP runtimes spin for milliseconds to 200 of them; beside another busy program a thread then
@@ -25,15 +26,27 @@ def wait_politely(environment=os.environ):
             environment.setdefault(name, value)
 
 
-def end_quietly_on_ctrl_c():
-    """Until `process.stoppable` takes over: Ctrl-C is one line and exit status 130, no traceback."""
+def begin():
+    """Until a script's main() runs: one line, no traceback, for Ctrl-C and for a missing package."""
 
     def end(signum, frame):
         os.write(2, b"stopped; there was nothing to keep\n")
         os._exit(128 + signum)
 
+    def missing(kind, error, traceback, shown=sys.excepthook):
+        if not issubclass(kind, ModuleNotFoundError):
+            return shown(kind, error, traceback)
+        script = os.path.basename(sys.argv[0])
+        sys.stderr.write(
+            f"{script}: the package {error.name} is missing; activate the environment, or 'pip "
+            "install -r requirements.txt'\n"
+        )
+        sys.stderr.flush()
+        os._exit(2)
+
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end)
+    sys.excepthook = missing
 
 
 wait_politely()
