@@ -208,6 +208,21 @@ class Run(Job):
         fits = found.shape == labels.shape and found.dtype.kind == "u"
         return found if fits and found.max() < self.dataset.data.n_classes else None
 
+    def zero_weights(self):
+        """(how many weights are exactly zero, of how many) of logistic regression in NumPy; else None.
+
+        Without the biases, the last column of W.
+        """
+        if self.script != "hw1-q1.py" or self.opt.model != "logistic_regression":
+            return None
+        try:
+            checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
+            state, _ = read_state(checkpoint, checkpoint.identity["quantities"])
+            weights = state["W"][:, :-1]
+        except (InputError, LookupError):
+            return None
+        return int(np.sum(weights == 0)), weights.size
+
     def checkpoint_contradiction(self, record):
         """How its last checkpoint contradicts its record, in words; "" if it does not."""
         try:

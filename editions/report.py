@@ -222,7 +222,11 @@ class Section:
         self.over_seeds = min(map(len, groups)) > 1
         if self.over_seeds:
             self.rows = repetitions.table(settings, groups, base)
-            self.sentences = seeds.findings(labels, groups).sentences
+            found = seeds.findings(labels, groups)
+            self.sentences = found.sentences
+            for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
+                if label in found.alike:
+                    row["best"] = comparison.NOT_TOLD
             figures = repetitions.overlays(groups, labels, *about)
         else:
             self.rows = comparison.table(settings, records, base)

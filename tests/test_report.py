@@ -63,6 +63,9 @@ class FakeJob:
     def predictions(self):
         return None
 
+    def zero_weights(self):
+        return 3, 12
+
 
 def published(**numbers):
     texts = {"source": "somebody", "note": "", "flaw": ""}
@@ -220,6 +223,10 @@ def test_a_run_that_gives_one_class_says_so_first():
     (_, _, _, note), *_ = row.numbers(["test"])
     assert "gives one class alone" in note
     assert "one class" not in " ".join(entry_of(Found([0.75] * 5, train=0.8, test=0.6)).findings())
+
+
+def test_how_many_weights_are_zero():
+    assert "Of its 12 weights 3 are exactly zero." in entry_of(Found([0.5, 0.6, 0.7])).findings()
 
 
 def test_the_baseline_is_the_largest_training_class():
