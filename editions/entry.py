@@ -168,7 +168,7 @@ class Entry:
             return kind, who, [written(q, values.get(q)) for q in columns], note
 
         notes = [self.verdict()[0]]
-        if self.record and one_class(self.record, self.dataset):
+        if self.record and one_class(self.record, self.dataset, self.job.predictions()):
             notes.append("gives one class alone")
         yield row("ours", "ours", self.ours, "; ".join(filter(None, notes)))
         if len(self.repeated) > 1:
@@ -244,9 +244,9 @@ class Entry:
         """Sentences about the run's curves, and where it lies outside its band, about that."""
         if self.record is None:
             return []
-        sentences = run_findings(self.record, self.dataset)
-        predictions = self.job.predictions() if sentences else None
-        if predictions is not None:
+        predictions = self.job.predictions()
+        sentences = run_findings(self.record, self.dataset, predictions)
+        if sentences and predictions is not None:
             data = self.dataset.data
             gold = data.arrays["test_labels"]
             sentences += about_confusion(gold, predictions, data.class_names)

@@ -16,20 +16,26 @@ def fraction(value):
     return as_text("val_acc", float(value))
 
 
-def one_class(record, dataset):
-    """A sentence where a run gives one class for every image; "" where it tells classes apart."""
-    final = {split: record.final[f"{split}_acc"] for split in SPLITS}
-    label = dataset.only_class(final)
-    if label is None:
-        return ""
-    name = dataset.data.class_names[label]
-    return f"It gives one class ({name}) for every image; the accuracies are that class's shares."
+def one_class(record, dataset, predictions=None):
+    """A sentence where a run gives one class for every image; "" where it tells classes apart.
+
+    predictions : those of the test images; without them the accuracies tell, if all three are the
+        shares of one class.
+    """
+    names = dataset.data.class_names
+    label = dataset.only_class({split: record.final[f"{split}_acc"] for split in SPLITS})
+    if label is not None:
+        alone = f"It gives one class ({names[label]}) for every image"
+        return f"{alone}; the accuracies are that class's shares."
+    if predictions is not None and (predictions == predictions[0]).all():
+        return f"It gives one class ({names[predictions[0]]}) for every test image."
+    return ""
 
 
-def run_findings(record, dataset):
+def run_findings(record, dataset, predictions=None):
     """Sentences about a run's curves; none about curves of one or two points."""
     epochs, n = record.epochs, len(record.epochs)
-    alone = one_class(record, dataset)
+    alone = one_class(record, dataset, predictions)
     sentences = [alone] if alone else []
     if n < FEWEST:
         return sentences

@@ -56,7 +56,7 @@ def test_kth_gradient_check(q1, l2_penalty, record_property):
     for name, entries in (("W", weights), ("b", [(k, features) for k in range(classes)])):
         numeric = centred_differences(cost, start, entries)
         error = relative_error(np.array([gradient[e] for e in entries]), numeric).max()
-        record_property(f"relative error of {name}", error)
+        record_property(f"relative error of {name}", float(error))
         assert error < 1e-6, name
 
 
