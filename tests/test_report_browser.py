@@ -1,7 +1,6 @@
 """The report in a real browser: at a desktop's and a phone's width, and on paper.
 
-Where there is no Chromium these tests are skipped, and say so. To look at the pictures, give pytest
---basetemp: they lie in test_the_page_fits*/.
+To look at the pictures, give pytest --basetemp: they lie in test_the_page_fits*/.
 """
 
 import shutil
@@ -14,7 +13,10 @@ from playwright.sync_api import sync_playwright
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here"),
+]
 
 # What a Chromium does for itself is no request of the page's, but none is wanted either.
 ARGUMENTS = [
