@@ -24,13 +24,14 @@ NAMED = re.compile(r"(?P<who>.*?)hw1[-_ ]?q(?P<question>[12])\b.*\.py", re.IGNOR
 class Submission:
     """One student's scripts.
 
-    name     what to call it: printable, and unlike the others'
-    source   what the user named, or the part of it that is this submission
-    path     the folder whose files a run needs; it may be a temporary one
-    q1, q2   the scripts, relative to `path`, or None
-    edition  the skeleton they fill in: "ist-2024", "ist-2023", "ist-2022"
-    static   {"q1": ..., "q2": ...}: what `source.read` found in each script there is
-    notes    sentences about the files for the report
+    name       what to call it: printable, and unlike the others'
+    source     what the user named, or the part of it that is this submission
+    path       the folder whose files a run needs; it may be a temporary one
+    q1, q2     the scripts, relative to `path`, or None
+    edition    the skeleton they fill in: "ist-2024", "ist-2023", "ist-2022"
+    questions  those that it is judged by: both, but of a script that was named alone its own
+    static     {"q1": ..., "q2": ...}: what `source.read` found in each script there is
+    notes      sentences about the files for the report
     """
 
     name: str
@@ -39,6 +40,7 @@ class Submission:
     q1: Path | None = None
     q2: Path | None = None
     edition: str = "ist-2024"
+    questions: tuple = ("q1", "q2")
     static: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
 
@@ -158,6 +160,7 @@ class _Finder:
             chosen = {"q1": folder / paths[0].name}
         name = name or paths[0].stem
         self.add_chosen(chosen, folder, source_path or paths[0], name, notes)
+        self.found[-1].questions = tuple(chosen)
 
     def add_chosen(self, chosen, folder, source_path, name, notes):
         common = Path(os.path.commonpath([path.parent for path in chosen.values()]))
