@@ -11,18 +11,21 @@ from checks.parts import PARTS, Judged, checked, failed
 from checks.submissions import printable
 
 
-def judge_all(submissions, judge, *, edition=None, only=None, timeout=30, jobs=1, recall=None):
+def judge_all(
+    submissions, judge, *, edition=None, only=None, timeout=30, jobs=1, recall=None, fresh=False
+):
     """Judge submissions, `jobs` at a time; returns their `Judged`, in the same order.
 
     judge    judge_submission of checks/judge.py
     edition  the skeleton that all of them fill in; None: as found out from each
     only     the parts to judge; None: those of the scripts that were handed in
     recall   the folder of what was found before, or None
+    fresh    judge again what is remembered
     """
     stop = threading.Event()
     progress = _progress(len(submissions))
     executor = ThreadPoolExecutor(jobs)
-    task = functools.partial(_judge_one, judge, edition, only, timeout, recall, stop)
+    task = functools.partial(_judge_one, judge, edition, only, timeout, recall, fresh, stop)
     tasks = [executor.submit(task, submission) for submission in submissions]
     for each in tasks:
         each.add_done_callback(lambda _: progress.update())
@@ -52,12 +55,12 @@ def _progress(total):
     return tqdm(total=total, unit=" submissions", desc="judging", leave=False, smoothing=0.1)
 
 
-def _judge_one(judge, edition, only, timeout, recall, stop, submission):
+def _judge_one(judge, edition, only, timeout, recall, fresh, stop, submission):
     parts = parts_of(submission, only)
     edition = edition or submission.edition
     started = time.monotonic()
     remembered = recall and recall / cache.name(submission, edition, parts, timeout)
-    found = remembered and cache.read(remembered, parts)
+    found = remembered and not fresh and cache.read(remembered, parts)
     if not found:
         seen = _Seen(stop)
         try:

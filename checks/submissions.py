@@ -71,6 +71,8 @@ def find(paths, scratch):
 
 def _make_names_differ(submissions):
     seen = {}
+    for submission in submissions:  # as Moodle names a student's folder
+        submission.name = re.sub(r"_\d+_assignsubmission_.*", "", submission.name) or "?"
     for submission in submissions:
         seen[submission.name] = seen.get(submission.name, 0) + 1
         if seen[submission.name] > 1:
