@@ -28,6 +28,8 @@ from pathlib import Path
 from checks import folders
 
 HERE = Path(__file__).resolve().parent
+PROBE = HERE / "probe.py"
+WARDEN = HERE / "warden.py"
 POSIX = os.name == "posix"
 
 START = 60  # seconds for Python to start and import torch
@@ -73,7 +75,7 @@ class _Ended(Exception):
     """The child is to be ended: why, as `Outcome.ended`, and in a sentence."""
 
 
-def run(folder, script, request, timeout, stop=None, probe=HERE / "probe.py"):
+def run(folder, script, request, timeout, stop=None):
     """Run the checks of `request` on `script`, a path in `folder`, each in `timeout` seconds.
 
     request  {"checks": [{"key": ...}, ...], ...}, as JSON; its "script" becomes the script's name
@@ -90,7 +92,7 @@ def run(folder, script, request, timeout, stop=None, probe=HERE / "probe.py"):
         place.mkdir(parents=True, exist_ok=True)
         if not (place / "utils.py").exists():  # the course's, of which a script alone is no part
             shutil.copyfile(HERE.parent / "utils.py", place / "utils.py")
-        child = _Child(scratch, place, {**request, "script": script.name}, timeout, probe)
+        child = _Child(scratch, place, {**request, "script": script.name}, timeout)
         try:
             child.follow(keys, outcome, stop)
         except _Ended as end:
@@ -106,7 +108,7 @@ def run(folder, script, request, timeout, stop=None, probe=HERE / "probe.py"):
 
 @contextlib.contextmanager
 def _scratch_folder():
-    folder = Path(tempfile.mkdtemp(prefix="check-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=f"check-{os.getpid()}-")).resolve()
     try:
         yield folder
     finally:
@@ -134,7 +136,7 @@ def _how_it_ended(status):
 class _Child:
     """The process, its channels, and the clock."""
 
-    def __init__(self, scratch, place, request, timeout, probe):
+    def __init__(self, scratch, place, request, timeout):
         self.scratch, self.timeout = scratch, timeout
         self.line, self.received, self.stderr = b"", 0, b""
         self.deadline = time.monotonic() + START
@@ -154,14 +156,14 @@ class _Child:
                 "CORE": 0,
             }
             options = {"scratch": str(scratch), "limits": limits, "report": channel}
-            warden = [*python, "-S", HERE / "warden.py", json.dumps(options)]
-            command = [*warden, *python, probe, str(channel)]
+            warden = [*python, "-S", WARDEN, json.dumps(options)]
+            command = [*warden, *python, PROBE, str(channel)]
             more = {"pass_fds": [channel], "start_new_session": True, "stderr": stderr}
         else:
             path = scratch / "results"
             path.touch()
             self.file = open(path, "rb")  # noqa: SIM115
-            command = [*python, probe, str(path)]
+            command = [*python, PROBE, str(path)]
             more = {"stderr": subprocess.DEVNULL}
         with tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps(request).encode())
@@ -252,14 +254,8 @@ class _Child:
             raise _Ended("processes", f"started more than {MAX_PROCESSES} processes")
         if memory > MAX_MEMORY:
             raise _Ended("memory", f"took more than {MAX_MEMORY // 2**30} GB of memory")
-        size = count = 0
-        for place, _, names in os.walk(self.scratch):
-            for name in names:
-                count += 1
-                with contextlib.suppress(OSError):
-                    size += os.lstat(os.path.join(place, name)).st_size
-            if size > MAX_SCRATCH or count > 10 * folders.MAX_FILES:
-                raise _Ended("disk", f"wrote more than {MAX_SCRATCH // 2**20} MB of files")
+        if _size(self.scratch) > MAX_SCRATCH:
+            raise _Ended("disk", f"wrote more than {MAX_SCRATCH // 2**20} MB of files")
 
     def end(self):
         """Kill the child and everything it started, and close its channels."""
@@ -324,3 +320,15 @@ def _family(pid):
         found += born
         waiting += born
     return found, sum(memory[each] for each in found)
+
+
+def _size(folder):
+    """The bytes of the files in a folder and below, at least; each counts as a block or more."""
+    size, waiting = 0, [folder]
+    while waiting and size <= MAX_SCRATCH:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                size += max(4096, entry.stat(follow_symlinks=False).st_size)
+    return size
