@@ -112,8 +112,6 @@ def main(arguments=None):
 
 def judge(opt):
     """Find and judge the submissions that were named; returns a list of `parts.Judged`."""
-    from checks.judge import judge_submission
-
     scratch = Path(tempfile.mkdtemp(prefix="check-"))
     remembered = cache.folder()
     if remembered:
@@ -124,6 +122,8 @@ def judge(opt):
             raise InputError(
                 f"-format {opt.format} takes one submission, not {len(submissions)}: name one"
             )
+        from checks.judge import judge_submission  # not before the paths are known to be good
+
         return class_run.judge_all(
             submissions,
             judge_submission,
