@@ -1,0 +1,77 @@
+"""Judges a submission: what is asked of its scripts, and the verdict of each part."""
+
+from checks import experiments, judge_linear, judge_mlp
+from checks.interface import Context
+
+PARTS = {
+    "q1": ["perceptron", "logistic_regression", "logistic_regression_l2", "mlp"],
+    "q2": ["torch_logistic_regression", "torch_mlp", "torch_train_batch"],
+}
+
+
+def judge_submission(submission, run, edition=None, only=None, timeout=30):
+    """{"edition", "parts": {part: {"verdict", "findings"}}, "notes"} of a submission.
+
+    submission  has path (its folder), q1 and q2 (paths of its scripts in it, or None) and edition
+    run         checks.sandbox.run or a function like it
+    only        the parts to judge; all by default
+    timeout     seconds a check may take
+    """
+    edition = edition or submission.edition or "ist-2024"
+    wanted = [part for parts in PARTS.values() for part in parts if not only or part in only]
+    parts, notes = {}, []
+    for question, script in (("q1", submission.q1), ("q2", submission.q2)):
+        asked = [part for part in PARTS[question] if part in wanted]
+        if not asked:
+            continue
+        if script is None:
+            for part in asked:
+                parts[part] = {"verdict": "absent", "findings": []}
+            continue
+        judge = judge_q1 if question == "q1" else judge_q2
+        found = judge(submission.path, script, edition, set(asked), run, timeout, notes)
+        parts |= {part: found[part] for part in asked}
+    for part, report in parts.items():
+        for note in report.pop("notes", []):
+            notes.append(f"{part}: {note}")
+    return {"edition": edition, "parts": parts, "notes": notes}
+
+
+def run_all(path, script, request, run, timeout, notes):
+    """The results of a request; after a check that ended the child, of the rest in another one."""
+    results, checks = {}, list(request["checks"])
+    for _ in range(4):
+        outcome = run(path, script, {**request, "checks": checks}, timeout)
+        results |= {k: v for k, v in outcome.results.items() if isinstance(k, str)}
+        waiting = [check for check in checks if check["key"] not in results]
+        if outcome.ended == "finished" or not waiting:
+            break
+        notes.append(f"{script}: {waiting[0]['key']} {outcome.detail}")
+        results[waiting[0]["key"]] = {
+            "error": {"type": outcome.ended, "message": outcome.detail, "line": None}
+        }
+        load = [check for check in checks if check["kind"] == "load"][:1]
+        checks = load + [c for c in waiting[1:] if c["kind"] != "load"]
+        if waiting[0]["kind"] == "load":
+            break
+    return results
+
+
+def judge_q1(path, script, edition, asked, run, timeout, notes):
+    request = experiments.q1_request(str(script), edition, asked)
+    results = run_all(path, script, request, run, timeout, notes)
+    checks = {check["key"]: check for check in request["checks"]}
+    context = Context(edition, experiments.CLASSES[edition], path / script)
+    found = {}
+    if "perceptron" in asked:
+        found["perceptron"], _ = judge_linear.judge("perceptron", checks, results, context)
+    if asked & {"logistic_regression", "logistic_regression_l2"}:
+        both = judge_linear.judge("logistic_regression", checks, results, context)
+        found["logistic_regression"], found["logistic_regression_l2"] = both
+    if "mlp" in asked:
+        found["mlp"] = judge_mlp.judge(checks, results, context)
+    return {name: part.report() for name, part in found.items()}
+
+
+def judge_q2(path, script, edition, asked, run, timeout, notes):
+    return {part: {"verdict": "absent", "findings": []} for part in asked}

@@ -1,0 +1,411 @@
+"""Judges the perceptron and logistic regression of Question 1, and its l2 penalty."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from checks import certificate, explain, interface, observed
+from checks.judge_predict import judge_predictions
+from checks.mistakes import changes
+from checks.mistakes_linear import L2, after_the_step, right_l2
+from checks.twins import LogisticRegression, Perceptron
+from checks.verdict import Part
+
+TEXTBOOKS = {"perceptron": Perceptron(), "logistic_regression": LogisticRegression()}
+SIZES = {"perceptron": [("conv_perc_lr", lambda rate: rate)], "logistic_regression": []}
+
+
+class Observations:
+    """All that was observed of one linear model, its parameters as one matrix.
+
+    A bias, kept apart or as a further column, is the last column of the matrix, and 1 the last
+    feature; where a further column is the first one, bias_first says so.
+    """
+
+    def __init__(self, checks, results, role, bias_first=False):
+        self.checks, self.results, self.role = checks, results, role
+        self.bias_first = bias_first
+
+    def calls(self, name, kind=None):
+        key = f"{self.role}/{name}"
+        if key not in self.checks:
+            return []
+        found = observed.calls(self.checks[key], self.results.get(key))
+        return [call for call in found if kind is None or call.asked["call"] == kind]
+
+    def matrix(self, parameters):
+        """{"W": matrix} of a call's parameters; None where they are not what they should be."""
+        W = parameters.get("W") if parameters else None
+        if W is None or W.ndim != 2:
+            return None
+        b = parameters.get("b")
+        if b is not None:
+            if b.shape != (len(W),):
+                return None
+            W = np.hstack([W, b[:, None]])
+        return {"W": W}
+
+    def rows(self, X, width):
+        """X with the column of ones that a matrix of this width needs."""
+        if width == X.shape[1]:
+            return X
+        ones = np.ones((len(X), 1))
+        return np.hstack([ones, X] if self.bias_first else [X, ones])
+
+    def start(self, call):
+        """The matrix before a call; zeros of the shape after it where it is known only then."""
+        before, after = self.matrix(call.before), self.matrix(call.after)
+        if before is None and after is not None:
+            before = {"W": np.zeros_like(after["W"])}
+        return before
+
+    def steps(self, name):
+        """[(before, x, y, rate, penalty, after)] of the calls with one example that did not fail."""
+        found = []
+        for call in self.calls(name):
+            before = self.start(call)
+            if call.error is None and before is not None and len(call.X) == 1:
+                x = self.rows(call.X, before["W"].shape[1])[0]
+                after = self.matrix(call.after)
+                found.append((before, x, int(call.y[0]), call.rate, call.penalty, after))
+        if self.role == "perceptron":
+            found = [step for step in found if not is_tie(step[0]["W"] @ step[1])]
+        return found
+
+    def epochs(self, name):
+        """[(before, X, y, rate, penalty, after)] of the whole epochs that did not fail."""
+        found = []
+        for call in self.calls(name):
+            before = self.start(call)
+            if call.error is None and before is not None:
+                X = self.rows(call.X, before["W"].shape[1])
+                after = self.matrix(call.after)
+                found.append((before, X, call.y, call.rate, call.penalty, after))
+        return found
+
+
+def is_tie(scores):
+    largest = np.sort(scores)[-2:]
+    return largest[1] - largest[0] < 1e-9
+
+
+def judge(role, checks, results, context):
+    """(Part, Part of the l2 penalty or None) of a linear model."""
+    part = Part()
+    first = results.get(f"{role}/update")
+    if not interface.can_be_judged(part, role, checks, results, context):
+        l2 = Part(part.blocked, dict(part.found)) if role == "logistic_regression" else None
+        return part, l2
+    best = None
+    for bias_first in (False, True):
+        seen = Observations(checks, results, role, bias_first)
+        trial = Part()
+        explanation = judge_steps(trial, seen, context)
+        if best is None or not trial.has_wrong():
+            best = (trial, seen, explanation)
+        if not trial.has_wrong() or not interface.has_own_bias_column(first):
+            break
+    trial, seen, explanation = best
+    part.found |= trial.found
+    part.unknown, part.notes = part.unknown + trial.unknown, part.notes + trial.notes
+    judge_predictions(part, seen.calls("predict"), context, linear_scores(seen, explanation))
+    if role == "logistic_regression":
+        judge_large_scores(part, seen, explanation)
+    judge_other_classes(part, seen, explanation)
+    interface.add_deviations(part, role, checks, results, context)
+    l2 = judge_l2(part, seen, explanation, context) if role == "logistic_regression" else None
+    return part, l2
+
+
+def linear_scores(seen, explanation):
+    """[(ids, scores function)]: scores(parameters, X) -> (n, classes), the right ones first."""
+
+    def scores(parameters, X):
+        matrix = seen.matrix(parameters)
+        return None if matrix is None else seen.rows(X, matrix["W"].shape[1]) @ matrix["W"].T
+
+    def signs(parameters, X):
+        found = scores(parameters, X)
+        return None if found is None else np.sign(found)
+
+    return [((), scores), (("perc_sign_argmax",), signs)]
+
+
+def judge_steps(part, seen, context):
+    """Find the twin that makes the steps and the epochs; what it is goes to the part."""
+    role = seen.role
+    right, known, sizes = TEXTBOOKS[role], changes(role), SIZES[role]
+    epochs, onehot = seen.epochs("epoch"), False
+    if not epochs_agree(right, epochs) and context.converts_labels:
+        encoded = seen.epochs("epoch_onehot")
+        if encoded and (not epochs or epochs_explained(right, sizes, encoded)):
+            epochs, onehot = encoded, True
+            part.add("train_onehot")
+    single = [] if onehot else seen.steps("single")
+    update = seen.steps("update")
+
+    explanation = epochs_explained(right, sizes, epochs)
+    if explanation is not None:  # what training does is right
+        add_conventions(part, explanation)
+        if not interface.is_silent_update(seen.results.get(f"{role}/update")):
+            note_own_update(part, right, known, sizes, update, explanation)
+        return explanation
+
+    for steps in (single, update):
+        if steps:
+            explanation = explain.explain(right, known, steps, explain.step_agrees, sizes)
+        if explanation is not None:
+            break
+    scheme = None
+    if epochs:
+        scheme, explanation = explain_epochs(right, known, sizes, epochs, explanation)
+    if explanation is None or (epochs and scheme is None and explanation.is_right):
+        part.unknown.append(certificate.unknown_step(role, right, single or update, epochs))
+        return None
+    if epochs and scheme is None:
+        part.notes.append("a single step is explained, a whole epoch is not")
+    for entry in explanation.entries:
+        detail = f"It is {explanation.rate:.6g} always." if entry.fitted else ""
+        part.add(entry.id, detail, certificate.step(role, explanation, entry))
+    add_conventions(part, explanation)
+    if scheme:
+        add_scheme(part, scheme, role, explanation, context)
+    return explanation
+
+
+def add_conventions(part, explanation):
+    for id in explanation.conventions:
+        part.add(id)
+
+
+def note_own_update(part, right, known, sizes, update, explanation):
+    """Say so where update_weight alone does otherwise than training, which is right."""
+    if update and explain.explain(right, [], update, explain.step_agrees, sizes) is None:
+        part.notes.append("update_weight called alone does otherwise than train_epoch, which is right")
+
+
+def add_scheme(part, scheme, role, explanation, context):
+    if scheme == "first_only":
+        scheme = "early_return" if context.returns_in_loop(role) else "one_sample_epoch"
+    part.add(scheme, "", certificate.epoch(role, explanation, scheme))
+
+
+def epochs_agree(textbook, epochs):
+    return bool(epochs) and all(
+        explain.agree(e[5], explain.course(textbook, *e[:5])[-1], e[0]) for e in epochs
+    )
+
+
+def epochs_explained(right, sizes, epochs):
+    """The right twin, or one by another convention, if it explains the epochs; else None."""
+    for ids, change in [((), {}), *[((id,), {"size": size}) for id, size in sizes]]:
+        textbook = replace(right, **change)
+        if epochs_agree(textbook, epochs):
+            return explain.Explanation(textbook, (), ids)
+    return None
+
+
+def explain_epochs(right, known, sizes, epochs, explanation):
+    """(scheme, explanation): how an epoch is made of steps. scheme "" is one step per example.
+
+    Starts from the explanation of the single steps; without one every twin is tried.
+    """
+    if explanation is not None:
+        tried = [explanation]
+    else:
+        tried = [explain.Explanation(replace(right, **{}), ())]
+        tried += [
+            explain.Explanation(replace(right, **change), (entry,), (), None, change)
+            for entry, change in known
+            if not entry.fitted
+        ]
+    for each in tried:
+        for name, agrees in SCHEMES.items():
+            if all(agrees(each.textbook, epoch) for epoch in epochs):
+                return name, each
+    return None, explanation
+
+
+def one_by_one(textbook, epoch):
+    return explain.agree(epoch[5], explain.course(textbook, *epoch[:5])[-1], epoch[0])
+
+
+def in_another_order(textbook, epoch):
+    """Whether the steps were made in some order; for few examples only."""
+    before, X, y, rate, penalty, after = epoch
+    if len(X) > 6:
+        return False
+
+    def visit(weights, left):
+        if not left:
+            return explain.agree(after, weights, before)
+        return any(
+            visit(textbook.step(weights, X[i], int(y[i]), rate, penalty), left - {i}) for i in left
+        )
+
+    return visit(before, frozenset(range(len(X))))
+
+
+def all_at_once(textbook, epoch):
+    return explain.full_batch(textbook, *epoch) is not None
+
+
+def only(choose):
+    def agrees(textbook, epoch):
+        before, X, y, rate, penalty, after = epoch
+        return any(
+            explain.agree(after, textbook.step(before, X[i], int(y[i]), rate, penalty), before)
+            for i in choose(len(X))
+        )
+
+    return agrees
+
+
+SCHEMES = {
+    "": one_by_one,
+    "first_only": only(lambda n: [0]),
+    "one_sample_epoch": only(range),
+    "full_batch": all_at_once,
+    "own_shuffle": in_another_order,
+}
+
+
+def judge_large_scores(part, seen, explanation):
+    """Whether the step survives scores above 709 and follows a large gradient as it is."""
+    calls = [call for call in seen.calls("huge", "epoch") if call.error is None]
+    calls = calls or [call for call in seen.calls("huge", "update") if call.error is None]
+    textbook = explanation.textbook if explanation else TEXTBOOKS[seen.role]
+    for call in calls:
+        before, after = seen.start(call), seen.matrix(call.after)
+        if before is None or after is None or not np.isfinite(before["W"]).all():
+            continue
+        x = seen.rows(call.X, before["W"].shape[1])[0]
+        with np.errstate(all="ignore"):
+            expected = textbook.step(before, x, int(call.y[0]), call.rate)
+        if not np.isfinite(expected["W"]).all():
+            continue
+        if not np.isfinite(after["W"]).all():
+            part.add("softmax_unstable", "", certificate.large_scores())
+        elif explanation is not None and not explain.agree(after, expected, before):
+            if is_clipped(after["W"] - before["W"], expected["W"] - before["W"]):
+                part.add("gradient_clipped", "", certificate.clipped())
+            elif np.abs(before["W"] @ x).max() > 709:
+                part.add("softmax_unstable", "Here it gives numbers, but wrong ones.")
+
+
+def is_clipped(moved, expected):
+    """Whether a change is the expected one with its entries, or its length, cut."""
+    largest = np.abs(moved).max()
+    if not 0 < largest < 0.99 * np.abs(expected).max():
+        return False
+    if np.allclose(moved, np.clip(expected, -largest, largest), rtol=1e-3, atol=1e-3 * largest):
+        return True
+    scaled = expected * (np.linalg.norm(moved) / np.linalg.norm(expected))
+    return np.allclose(moved, scaled, rtol=1e-3, atol=1e-3 * largest)
+
+
+def judge_other_classes(part, seen, explanation):
+    """Whether it works for another number of classes, and where a class is absent."""
+    if explanation is None:
+        return
+    for name, id in (("other", "hardcoded_n_classes"), ("absent", "classes_from_batch")):
+        if id == "classes_from_batch" and "hardcoded_n_classes" in part.found:
+            continue
+        result = seen.results.get(f"{seen.role}/{name}")
+        failed = observed.field(result, "constructor_error") is not None
+        made = seen.calls(name)
+        failed = failed or any(call.error is not None for call in made)
+        if "train_onehot" in part.found or any(id in part.found for id in SCHEMES):
+            continue
+        epochs = seen.epochs(name)
+        if failed or (epochs and not epochs_agree(explanation.textbook, epochs)):
+            error = next((call.error for call in made if call.error), None)
+            part.add(id, f"({observed.error_text(error)})" if error else "")
+
+
+# ----------------------------------------------------------------------------------------------
+# The l2 penalty
+
+
+def judge_l2(plain, seen, explanation, context):
+    """The part logistic_regression_l2: what the penalty adds to the program's own step."""
+    part = Part()
+    if not context.asks_for_l2 or not interface.takes_l2(seen.results):
+        part.blocked = ("absent", "l2_penalty is not part of this program")
+        return part
+    ignored = (explanation.rate,) if explanation and explanation.rate else ()
+    for name in ("single", "update"):
+        steps, without = seen.steps(f"l2/{name}"), seen.steps(name)
+        pairs = [(a, b) for a, b in zip(steps, without, strict=False) if same_start(a, b)]
+        if pairs:
+            break
+    calls = seen.calls("l2/single") or seen.calls("l2/update")
+    if not pairs:
+        error = next((call.error for call in calls if call.error), None)
+        part.blocked = ("uncallable", observed.error_text(error) if error else "no step was made")
+        return part
+    if all(np.array_equal(b[5]["W"], b[0]["W"]) for _, b in pairs if b[5] is not None):
+        if "no_update" in plain.found:
+            part.add("no_update")
+            return part
+    for rates in ((), *[(rate,) for rate in ignored]):
+        id, note = explain_l2(pairs, rates)
+        if id is not None:
+            break
+    if id is None:
+        id, note = explain_l2_within(pairs, explanation)
+    if id is None:
+        part.unknown.append(certificate.unknown_l2(pairs))
+    elif id:
+        part.add(id, "", certificate.l2(id))
+    if note:
+        part.notes.append(note)
+    return part
+
+
+def same_start(a, b):
+    return a[5] is not None and b[5] is not None and np.array_equal(a[0]["W"], b[0]["W"])
+
+
+def l2_twins():
+    """[(id, twin, note)], the right ones with the id ""."""
+    yield "", right_l2, None
+    for entry in L2:
+        for twin in entry.twins["logistic_regression_l2"]:
+            yield entry.id, twin, None
+    yield "", after_the_step, "the penalty is taken after the gradient step, from the new weights"
+
+
+def explain_l2(pairs, rates):
+    """(id, note) of the penalty that the differences of the steps show; (None, None) if none."""
+    for spare_bias in (False, True):
+        for id, twin, note in l2_twins():
+            if all(l2_agrees(twin, *pair, rates, spare_bias) for pair in pairs):
+                if spare_bias and not id:
+                    note = "the last column, the bias, is spared by the penalty"
+                return id, note
+    return None, None
+
+
+def l2_agrees(twin, with_penalty, without, rates, spare_bias):
+    before, _, _, rate, penalty, after = with_penalty
+    W, stepped, seen = before["W"], without[5]["W"], after["W"]
+    rate = rates[0] if rates else rate
+    change = twin(W, stepped, rate, penalty) + 0 * W
+    if spare_bias:
+        change = change.copy()
+        change[:, -1] = 0
+    allowed = 1e-3 * rate * penalty * np.abs(W).max() + explain.OF_WEIGHTS * np.abs(W).max()
+    return seen.shape == stepped.shape and np.abs(seen - stepped - change).max() <= allowed
+
+
+def explain_l2_within(pairs, explanation):
+    """(id, note) where the penalty is part of the gradient of a step that is wrong itself."""
+    if explanation is None:
+        return None, None
+    for id, factor in (("", 1), ("conv_l2_factor2", 2), ("l2_sign", -1), ("l2_sign", -2)):
+        term = replace(explanation.textbook, penalty_term=lambda W, p, f=factor: f * p * W)
+        if all(explain.step_agrees(term, with_penalty) for with_penalty, _ in pairs):
+            return id, None
+    return None, None
+
