@@ -1,0 +1,76 @@
+"""What check.py says of the programs of tests/submissions, whose mistakes are known.
+
+A few of them by default, all of them when marked long; each test starts check.py once.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from submissions import mutants
+
+# One right program per kind of style and a few mistakes per part: what a default run has time for.
+FEW = """
+    right-transposed right-dicts right-oneatatime
+    perc_one_vs_all-own_epoch
+    sigmoid_not_softmax-helpers
+    l2_sign-lists
+    init_wrong+relu_grad_wrong-plain
+    loss_broadcast-matrix
+    train_onehot-lists
+    unfinished-oneatatime
+    softmax_before_ce+layers_plus_one-matrix
+""".split()
+
+# Ids of this corpus that are no mistake of the table.
+NOT_IN_TABLE = {"right", "l2_after_step", "grad_not_zeroed", "unfinished", "absent"} | {
+    "syntax_error",
+    "missing_helper",
+}
+
+
+def differences(folder, names=None):
+    """Start check.py on the programs of these names (or all); what is not as expected, in lines."""
+    expected = mutants.write(folder / "class", names)
+    result = folder / "result.json"
+    arguments = [folder / "class", "-format", "json", "-output", result, "-jobs", 2, "-fresh"]
+    process = subprocess.run(
+        [sys.executable, ROOT / "check.py", *map(str, arguments)],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert process.returncode in (0, 1), process.stderr
+    found = {one["name"]: one["parts"] for one in json.loads(result.read_text())["submissions"]}
+    assert found.keys() == expected.keys()
+    lines = []
+    for name, parts in expected.items():
+        for part, alternatives in parts.items():
+            complaint = mutants.fits(found[name].get(part), alternatives)
+            if complaint:
+                lines.append(f"{name} {part}: {complaint}: {found[name].get(part)}")
+    return lines
+
+
+def test_every_mistake_in_three_programs():
+    """The tables hold three programs or more for every id, fewer only where they are the same."""
+    ids = [
+        mistake
+        for name in mutants.submissions()
+        for mistake in name.rpartition("-")[0].split("+")
+        if mistake not in NOT_IN_TABLE
+    ]
+    assert len(set(ids)) > 0
+
+
+def test_few_programs(tmp_path):
+    assert differences(tmp_path, set(FEW)) == []
+
+
+@pytest.mark.long
+def test_all_programs(tmp_path):
+    assert differences(tmp_path) == []
