@@ -59,3 +59,31 @@ def global_maximum():
 
 def initial(said):
     return both("")
+
+
+def said(text):
+    return both(text)
+
+
+def softmax_twice():
+    return both("")
+
+
+sigmoid_before = unregistered = dropout_in_evaluation = own_criterion = softmax_twice
+extra_penalty = tensor_returned = softmax_twice
+
+
+def activation_on_output(name):
+    return both("")
+
+
+def activation(asked, name):
+    return both("")
+
+
+def depth(used):
+    return both("")
+
+
+def dropout_places(hidden, places):
+    return both("")

@@ -1,6 +1,6 @@
 """Judges a submission: what is asked of its scripts, and the verdict of each part."""
 
-from checks import experiments, judge_linear, judge_mlp
+from checks import experiments, experiments_torch, judge_linear, judge_mlp, judge_torch
 from checks.interface import Context
 
 PARTS = {
@@ -74,4 +74,12 @@ def judge_q1(path, script, edition, asked, run, timeout, notes):
 
 
 def judge_q2(path, script, edition, asked, run, timeout, notes):
-    return {part: {"verdict": "absent", "findings": []} for part in asked}
+    request = experiments_torch.q2_request(str(script), edition, asked)
+    results = run_all(path, script, request, run, timeout, notes)
+    checks = {check["key"]: check for check in request["checks"]}
+    judges = {
+        "torch_logistic_regression": judge_torch.judge_linear,
+        "torch_mlp": judge_torch.judge_network,
+        "torch_train_batch": judge_torch.judge_train_batch,
+    }
+    return {part: judges[part](checks, results).report() for part in asked}
