@@ -313,8 +313,9 @@ def _choose(folder, scripts, notes):
         candidates = sorted((p for p in scripts if _question(p) == question), key=rank)
         if candidates:
             chosen[question] = candidates[0]
-        for path in [p for p in candidates[1:] if NAMED.fullmatch(p.name)][:3]:
-            notes.append(f"{path.relative_to(folder)}: not judged, {candidates[0].name} is")
+        beside = [p for p in candidates[1:] if p.parent == candidates[0].parent]
+        for path in [p for p in beside if NAMED.fullmatch(p.name)][:3]:
+            notes.append(f"{path.name}: not judged, {candidates[0].name} is")
     return chosen
 
 

@@ -65,7 +65,7 @@ def _write_part(page, part, found):
         tone = {"wrong": "bad", "fragile": "near", "deviation": "good"}[finding["severity"]]
         if found["verdict"] == "unfinished":
             tone = "near"
-        page.wrap(finding["title"], tone=tone)
+        page.wrap(f"{finding['title']} ({finding['id']})", tone=tone)
         page.wrap(finding["explanation"], "  ")
         if finding["hint"]:
             page.wrap(f"Hint: {finding['hint']}", "  ", hanging="      ")
