@@ -5,7 +5,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from checks.parts import PARTS, PASSING, VERDICTS
+from checks.parts import PARTS, PASSING, SEVERITIES, VERDICTS
 from checks.summary import counts, shared_notes
 
 GLYPHS = {
@@ -43,12 +43,12 @@ def write(judged, points):
         passing=sum(submission.passes for submission in judged),
         verdicts={**VERDICTS, "mistake": "a mistake"},
         glyphs=GLYPHS,
+        severities=SEVERITIES,
         counts=_counts_with_names(judged),
         shared_notes=shared_notes(judged),
         points={part: points[part] for part in shown},
         # A part that carries as many points as the others needs no mention of them.
         weighed=len(set(points.values())) > 1,
-        passing_verdicts=PASSING,
     )
 
 

@@ -28,7 +28,12 @@ VERDICTS = {
     "absent": "not there",
     "uncallable": "could not be run",
 }
-SEVERITIES = ("wrong", "fragile", "deviation")
+# What findings of a severity are called together, the gravest first.
+SEVERITIES = {
+    "wrong": "Mistakes",
+    "fragile": "Right here, but fragile",
+    "deviation": "Conventions and interfaces, no mistakes",
+}
 PASSING = ("correct", "convention", "fragile")
 
 MAX_TEXT = 20_000  # characters of one text in a finding

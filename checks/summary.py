@@ -13,7 +13,7 @@ def counts(judged):
                 names.setdefault(finding["id"], set()).add(number)
 
     def rank(key):
-        return SEVERITIES.index(findings[key]["severity"]), -len(names[key]), key
+        return list(SEVERITIES).index(findings[key]["severity"]), -len(names[key]), key
 
     return [(findings[key], len(names[key])) for key in sorted(findings, key=rank)]
 

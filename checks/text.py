@@ -2,7 +2,7 @@
 
 import textwrap
 
-from checks.parts import PARTS, PASSING, VERDICTS
+from checks.parts import PARTS, PASSING, SEVERITIES, VERDICTS
 from checks.summary import counts, shared_notes
 
 MIN_WIDTH, MAX_WIDTH = 40, 100
@@ -101,7 +101,11 @@ def _write_many(page, judged):
         page.add()
     page.rule("How often")
     page.add()
+    severity = None
     for finding, number in counts(judged):
+        if finding["severity"] != severity:
+            severity = finding["severity"]
+            page.add(SEVERITIES[severity])
         page.wrap(f"{number:>4}  {finding['title']} ({finding['id']})", hanging=" " * 6)
     page.add()
     passing = sum(submission.passes for submission in judged)
