@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import types
 from xml.etree import ElementTree
@@ -272,3 +273,45 @@ def test_ctrl_c_ends_the_children_and_is_one_line(tmp_path):
     assert "Traceback" not in err
     assert "stopped" in err
     assert not list(tmp_path.glob("check-*"))
+
+
+HOSTILE = {  # what a perceptron's update_weight does; each ends in a line, and spoils nothing else
+    "loop": "while True: pass",
+    "exit": "import sys; sys.exit(0)",
+    "quit": "import os; os._exit(0)",
+    "bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "flood": "while True: print('x' * 10_000)",
+    "array": "np.ones(10 * 2**30, np.uint8)",
+    "segfault": "import ctypes; ctypes.string_at(0)",
+    "deaf": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)",
+    "stdin": "input()",
+}
+
+
+@pytest.mark.long
+def test_hostile_programs_end_in_their_line_and_the_next_one_goes_on(tmp_path):
+    plain = (ROOT / "benchmarks" / "plain_q1.py").read_text()
+    line = "        y_hat = np.argmax(self.W.dot(x_i))\n"
+    assert plain.count(line) == 1
+    for name, body in {"fine": "", **HOSTILE}.items():
+        (tmp_path / "class" / name).mkdir(parents=True)
+        program = plain.replace(line, textwrap.indent(body, " " * 8) + "\n" + line)
+        (tmp_path / "class" / name / "hw1-q1.py").write_text(program)
+    parts = ["perceptron", "logistic_regression", "logistic_regression_l2", "mlp"]
+    done = run_script(
+        "check.py", tmp_path / "class", "-format", "json", "-timeout", 2, "-only", *parts,
+        timeout=300, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == ""
+    found = {each["name"]: each for each in json.loads(done.stdout)["submissions"]}
+    assert set(found) == {"fine", *HOSTILE}
+    for name, each in found.items():
+        verdicts = {part: said["verdict"] for part, said in each["parts"].items()}
+        perceptron = verdicts.pop("perceptron")
+        assert set(verdicts.values()) == {"correct"}, name
+        if name == "fine":
+            assert perceptron == "correct"
+        else:
+            assert perceptron in ("mistake", "uncallable"), name
+            assert each["parts"]["perceptron"]["findings"], name
