@@ -98,7 +98,7 @@ def main(arguments=None):
         raise InputError(f"{printable(opt.output)}: its folder does not exist")
     try:
         judged = judge(opt)
-    except Exception as error:
+    except (Exception, utils.Stopped) as error:
         if opt.format in ONE_SUBMISSION:  # a grading platform waits for its file
             submission = Submission(printable(opt.submissions[0]), opt.submissions[0], Path())
             judged = [failed(submission, opt.only or PARTS, f"{type(error).__name__}: {error}")]

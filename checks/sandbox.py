@@ -18,6 +18,7 @@ import os
 import select
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,14 @@ MAX_SCRATCH = 256 * 2**20  # bytes
 MAX_PROCESSES = 64
 STDERR_KEPT = 4000  # characters
 TICK = 0.1  # seconds between two looks at the child
+
+# Runs the probe with packages that -I leaves out: python -I -c ... PLACES PROBE CHANNEL.
+WITH_MORE_PACKAGES = """
+import os, runpy, sys
+sys.path += sys.argv[1].split(os.pathsep)
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 PROTECTIONS = [  # what warden.py reports where the system has it
     "no network",
@@ -141,6 +150,8 @@ class _Child:
         self.line, self.received, self.stderr = b"", 0, b""
         self.deadline = time.monotonic() + START
         python = [sys.executable, "-I", "-B"]
+        more_packages = _more_packages()
+        probe = ["-c", WITH_MORE_PACKAGES, more_packages, PROBE] if more_packages else [PROBE]
         if POSIX:
             self.results, channel = os.pipe()
             self.errors, stderr = os.pipe()
@@ -157,13 +168,13 @@ class _Child:
             }
             options = {"scratch": str(scratch), "limits": limits, "report": channel}
             warden = [*python, "-S", WARDEN, json.dumps(options)]
-            command = [*warden, *python, PROBE, str(channel)]
+            command = [*warden, *python, *probe, str(channel)]
             more = {"pass_fds": [channel], "start_new_session": True, "stderr": stderr}
         else:
             path = scratch / "results"
             path.touch()
             self.file = open(path, "rb")  # noqa: SIM115
-            command = [*python, PROBE, str(path)]
+            command = [*python, *probe, str(path)]
             more = {"stderr": subprocess.DEVNULL}
         with tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps(request).encode())
@@ -278,6 +289,15 @@ class _Child:
 
 
 _CONSTANTS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
+
+
+def _more_packages():
+    """Where the user's own packages are: pip's --user folder and PYTHONPATH, which -I leaves out."""
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if site.ENABLE_USER_SITE:
+        places.append(site.getusersitepackages())
+    found = [p for p in places if p and os.path.isdir(p) and Path(p).resolve() != HERE.parent]
+    return os.pathsep.join(map(os.path.abspath, found))
 
 
 def _overtime(at, timeout):

@@ -14,6 +14,7 @@ from checks.folders import ARCHIVES, MAX_DEPTH, is_ignored
 
 MAX_SUBMISSIONS = 2000
 MAX_SCRIPTS = 200  # a submission's scripts that are looked at
+MAX_LOOKED_AT = 50_000  # scripts, of all submissions together
 MAX_NESTED = 3  # zips in zips
 
 # hw1-q1.py, hw1_q1.py, HW1 Q1.py, hw1-q1 (2).py, ...
@@ -285,6 +286,8 @@ def _text(path):
 @functools.cache
 def _question(path):
     """ "q1" or "q2" by a script's name, or else by the classes it defines; None if by neither."""
+    if _question.cache_info().currsize > MAX_LOOKED_AT:
+        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
     named = NAMED.fullmatch(path.name)
     return f"q{named['question']}" if named else source.kind(_text(path))
 

@@ -295,6 +295,26 @@ def test_forged_and_broken_lines_are_let_pass(run):
     assert outcome.results == {"first": 1}
 
 
+def test_packages_of_the_user_are_found_and_the_project_is_not(run, tmp_path, monkeypatch):
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "own_package.py").write_text("number = 3")
+    places = os.pathsep.join(["", str(tmp_path / "packages"), "/nowhere", str(sandbox.HERE.parent)])
+    monkeypatch.setenv("PYTHONPATH", places)
+    outcome = run(
+        """
+        def own():
+            import own_package
+            return own_package.number
+        def project():
+            import checks
+        """,
+        "own",
+        "project",
+    )
+    assert outcome.results["own"] == 3
+    assert outcome.results["project"]["error"]["type"] == "ModuleNotFoundError"
+
+
 def test_it_can_be_stopped_from_outside(run):
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
