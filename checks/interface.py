@@ -13,8 +13,11 @@ SKELETON = {
     "train_epoch": ["X", "y"],
     "predict": ["X"],
 }
+# Checks that may fail in a program that works, which say nothing of whether it is finished.
+EXTREMES = ("other", "absent", "huge", "single_onehot", "epoch_onehot")
 CRASHES = {"perceptron": "perc_crash", "logistic_regression": "lr_crash", "mlp": "mlp_crash"}
 VAR_POSITIONAL, VAR_KEYWORD = 2, 4
+ONE_HOT_WORDS = ("onehot", "one_hot", "1hot", "categorical", "binariz", "eye", "hot_encod")
 ARGUMENT_ERRORS = ("positional argument", "keyword argument")
 
 
@@ -43,19 +46,21 @@ class Context:
 
     @cached_property
     def converts_labels(self):
-        """Whether the program, outside its classes, makes one-hot labels."""
-        outside = [n for n in self.tree.body if not isinstance(n, ast.ClassDef)]
-        names = set()
-        for statement in outside:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute):
-                    names.add(node.attr.lower())
-                elif isinstance(node, ast.Name):
-                    names.add(node.id.lower())
-        words = ("onehot", "one_hot", "1hot", "oh_", "_oh", "categorical", "binar", "eye", "encode")
-        return any(word in name for name in names for word in words) or (
-            "zeros" in names and "arange" in names
-        )
+        """Whether what calls train_epoch, outside the classes, makes one-hot labels."""
+        for statement in self.tree.body:
+            nodes = list(ast.walk(statement))
+            attributes = {n.attr.lower() for n in nodes if isinstance(n, ast.Attribute)}
+            if isinstance(statement, ast.ClassDef) or "train_epoch" not in attributes:
+                continue
+            names = attributes | {n.id.lower() for n in nodes if isinstance(n, ast.Name)}
+            if any(word in name for name in names for word in ONE_HOT_WORDS):
+                return True
+            for node in nodes:  # Y[np.arange(n), y] = 1
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                    index = ast.unparse(node.targets[0].slice)
+                    if "arange" in index or "range(" in index:
+                        return True
+        return False
 
     def returns_in_loop(self, role):
         """Whether a train_epoch that may be this model's returns inside a loop."""
@@ -104,7 +109,7 @@ def _training_works(part, role, checks, results, values):
         call
         for key, value in ((k, results.get(k)) for k in checks if k.startswith(f"{role}/"))
         for call in observed.calls(checks[key], value)
-        if "calls" in checks[key] and key.split("/")[-1] not in ("other", "absent", "huge")
+        if "calls" in checks[key] and key.split("/")[-1] not in EXTREMES
     ]
     training = [call for call in made if call.asked["call"] in ("update", "epoch")]
     ended = [call for call in made if observed.field(call.error, "type") == "SystemExit"]
@@ -120,17 +125,23 @@ def _training_works(part, role, checks, results, values):
     if (not went and missing) or (empty and not moved):
         part.blocked = ("unfinished", f"{(empty or ['training'])[0]} is not written yet")
         return False
-    if went:
+    whole = [call for call in training if len(call.X) > 1]
+    failed = [call for call in training if call.error is not None]
+    if went and not (
+        whole
+        and all(call.error is not None for call in whole)
+        and any(call.asked["call"] == "update" for call in failed)
+        and methods.get("update_weight") is not None
+    ):
         return True
+    if ended:
+        return False  # exit_call is named
     errors = [call.error for call in training if call.error is not None]
-    errors = [e for e in errors if observed.field(e, "type") != "SystemExit"] or errors
     if not errors:
         part.blocked = ("uncallable", "it has neither update_weight nor train_epoch")
         return False
     error = errors[0]
     text = observed.error_text(error)
-    if observed.field(error, "type") == "SystemExit":
-        return False  # exit_call is named
     arguments = observed.field(error, "type") == "TypeError" and any(
         words in str(observed.field(error, "message")) for words in ARGUMENT_ERRORS
     )
@@ -166,14 +177,16 @@ def is_silent_update(value):
     return observed.field(value, "methods", "update_weight") != "filled"
 
 
-def takes_l2(results):
-    """Whether the penalty can be passed to logistic regression at all."""
+def takes_l2(results, asks_for_it):
+    """Whether the penalty can be passed to logistic regression: by its name, or (where the edition
+    asks for it) by **kwargs.
+    """
     value = results.get("logistic_regression/update")
     signature = observed.field(value, "signature") or {}
     for method in ("update_weight", "train_epoch", "__init__"):
         for parameter in observed.listed(signature.get(method)):
             name, kind = str(parameter[0]).lower(), parameter[1]
-            if kind == VAR_KEYWORD and method != "__init__":
+            if asks_for_it and kind == VAR_KEYWORD and method != "__init__":
                 return True
             if any(word in name for word in ("l2", "reg", "penalty", "lambda", "lmbd", "decay")):
                 return True

@@ -135,16 +135,15 @@ def judge_steps(part, seen, context):
     """Find the twin that makes the steps and the epochs; what it is goes to the part."""
     role = seen.role
     right, known, sizes = TEXTBOOKS[role], changes(role), SIZES[role]
-    epochs, onehot = seen.epochs("epoch"), False
-    if not epochs_agree(right, epochs) and context.converts_labels:
-        encoded = seen.epochs("epoch_onehot")
-        if encoded and (not epochs or epochs_explained(right, sizes, encoded)):
-            epochs, onehot = encoded, True
-            part.add("train_onehot")
-    single = [] if onehot else seen.steps("single")
-    update = seen.steps("update")
+    epochs = seen.epochs("epoch")
+    single, update = seen.steps("single"), seen.steps("update")
 
     explanation = epochs_explained(right, sizes, epochs)
+    if explanation is None and context.converts_labels:
+        found = explain_encoded(part, seen, right, known, sizes)
+        if found is not None:
+            epochs, explanation = found
+            single, update = seen.steps("single_onehot"), []
     if explanation is not None:  # what training does is right
         add_conventions(part, explanation)
         if not interface.is_silent_update(seen.results.get(f"{role}/update")):
@@ -171,6 +170,21 @@ def judge_steps(part, seen, context):
     if scheme:
         add_scheme(part, scheme, role, explanation, context)
     return explanation
+
+
+def explain_encoded(part, seen, right, known, sizes):
+    """(epochs, Explanation or None) where the program is to be given one-hot labels; else None.
+
+    The explanation is given where the epochs are right.
+    """
+    epochs, steps = seen.epochs("epoch_onehot"), seen.steps("single_onehot")
+    explanation = None
+    if steps and all(step[5] is not None for step in steps):
+        explanation = explain.explain(right, known, steps, explain.step_agrees, sizes)
+    if not epochs or explain_epochs(right, known, sizes, epochs, explanation)[0] is None:
+        return None
+    part.add("train_onehot")
+    return epochs, epochs_explained(right, sizes, epochs)
 
 
 def add_conventions(part, explanation):
@@ -213,7 +227,10 @@ def explain_epochs(right, known, sizes, epochs, explanation):
     if explanation is not None:
         tried = [explanation]
     else:
-        tried = [explain.Explanation(replace(right, **{}), ())]
+        afters = [after for *_, after in epochs if after is not None]
+        if not any(all(np.isfinite(v).all() for v in after.values()) for after in afters):
+            return None, None
+        tried = [explain.Explanation(right)]
         tried += [
             explain.Explanation(replace(right, **change), (entry,), (), None, change)
             for entry, change in known
@@ -233,7 +250,7 @@ def one_by_one(textbook, epoch):
 def in_another_order(textbook, epoch):
     """Whether the steps were made in some order; for few examples only."""
     before, X, y, rate, penalty, after = epoch
-    if len(X) > 6:
+    if len(X) > 7:
         return False
 
     def visit(weights, left):
@@ -330,7 +347,7 @@ def judge_other_classes(part, seen, explanation):
 def judge_l2(plain, seen, explanation, context):
     """The part logistic_regression_l2: what the penalty adds to the program's own step."""
     part = Part()
-    if not context.asks_for_l2 or not interface.takes_l2(seen.results):
+    if not interface.takes_l2(seen.results, context.asks_for_l2):
         part.blocked = ("absent", "l2_penalty is not part of this program")
         return part
     ignored = (explanation.rate,) if explanation and explanation.rate else ()
@@ -340,21 +357,31 @@ def judge_l2(plain, seen, explanation, context):
         if pairs:
             break
     calls = seen.calls("l2/single") or seen.calls("l2/update")
-    if not pairs:
+    if not pairs and not seen.epochs("l2/epoch"):
         error = next((call.error for call in calls if call.error), None)
         part.blocked = ("uncallable", observed.error_text(error) if error else "no step was made")
+        return part
+    if not pairs:
+        id = explain_l2_of_epochs(seen.epochs("l2/epoch"), explanation)
+        if id is None:
+            part.unknown.append(("The penalty changes the weights in another way.", None))
+        elif id:
+            part.add(id, "", certificate.l2(id))
         return part
     if all(np.array_equal(b[5]["W"], b[0]["W"]) for _, b in pairs if b[5] is not None):
         if "no_update" in plain.found:
             part.add("no_update")
             return part
+    spoiled = [id for id in ("weights_overwritten", "lr_loss_as_gradient") if id in plain.found]
     for rates in ((), *[(rate,) for rate in ignored]):
         id, note = explain_l2(pairs, rates)
         if id is not None:
             break
     if id is None:
         id, note = explain_l2_within(pairs, explanation)
-    if id is None:
+    if spoiled and (id is None or id == "l2_missing"):
+        part.add(spoiled[0])  # there is no gradient that a penalty could be added to
+    elif id is None:
         part.unknown.append(certificate.unknown_l2(pairs))
     elif id:
         part.add(id, "", certificate.l2(id))
@@ -399,13 +426,28 @@ def l2_agrees(twin, with_penalty, without, rates, spare_bias):
     return seen.shape == stepped.shape and np.abs(seen - stepped - change).max() <= allowed
 
 
+TERMS = [("", 1), ("conv_l2_factor2", 2), ("l2_missing", 0), ("l2_sign", -1), ("l2_sign", -2)]
+
+
 def explain_l2_within(pairs, explanation):
     """(id, note) where the penalty is part of the gradient of a step that is wrong itself."""
     if explanation is None:
         return None, None
-    for id, factor in (("", 1), ("conv_l2_factor2", 2), ("l2_sign", -1), ("l2_sign", -2)):
+    for id, factor in TERMS:
         term = replace(explanation.textbook, penalty_term=lambda W, p, f=factor: f * p * W)
         if all(explain.step_agrees(term, with_penalty) for with_penalty, _ in pairs):
             return id, None
     return None, None
 
+
+def explain_l2_of_epochs(epochs, explanation):
+    """The id of the penalty that whole epochs show, "" for the right one; None if none does."""
+    if explanation is None:
+        return None
+    scalar = ("l2_scalar_norm", lambda W, p: p * np.sum(W**2) + 0 * W)
+    terms = [(id, lambda W, p, f=factor: f * p * W) for id, factor in TERMS]
+    for id, term in [*terms, scalar]:
+        textbook = replace(explanation.textbook, penalty_term=term)
+        if any(all(agrees(textbook, e) for e in epochs) for agrees in (one_by_one, all_at_once)):
+            return id
+    return None

@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from checks import certificate, explain, interface, observed
-from checks.judge_linear import SCHEMES, add_scheme, epochs_agree, explain_epochs, is_clipped
+from checks.judge_linear import (
+    SCHEMES,
+    add_scheme,
+    epochs_agree,
+    explain_encoded,
+    explain_epochs,
+    is_clipped,
+)
 from checks.judge_predict import judge_predictions
 from checks.mistakes import TABLE, changes
 from checks.mistakes_loss import right_loss
@@ -121,13 +128,12 @@ def judge_steps(part, seen, context):
     """(explanation, scheme, epochs): the twin that makes the epochs, and how they are made of it."""
     epochs, known = seen.epochs("epoch"), changes("mlp")
     if not epochs_agree(RIGHT, epochs) and context.converts_labels:
-        encoded = seen.epochs("epoch_onehot")
-        if encoded and (not epochs or epochs_agree(RIGHT, encoded)):
-            epochs = encoded
-            part.add("train_onehot")
+        found = explain_encoded(part, seen, RIGHT, known, ())
+        if found is not None:
+            epochs = found[0]
     if epochs_agree(RIGHT, epochs):
         return explain.Explanation(RIGHT), "", epochs
-    steps = [] if "train_onehot" in part.found else seen.steps("single")
+    steps = seen.steps("single_onehot" if "train_onehot" in part.found else "single")
     explanation = None
     if steps:
         explanation = explain.explain(RIGHT, known, steps, explain.step_agrees)
@@ -188,8 +194,7 @@ def judge_loss(part, seen, explanation, scheme, context):
     twins = [(None, right_loss)] + [
         (entry.id, twin)
         for entry in TABLE.values()
-        for twin in entry.twins.get("mlp", ())
-        if callable(twin)
+        for twin in entry.twins.get("mlp_loss", ())
     ]
     for id, twin in twins:
         for textbook in textbooks:
@@ -205,6 +210,9 @@ def judge_loss(part, seen, explanation, scheme, context):
         part.add("loss_constant", f"It is {values[0]:.6g}.")
         return
     expected = right_loss(textbooks[0], courses[0], epochs[0][1], epochs[0][2])
+    if not explanation.is_right or not np.isfinite(expected):
+        part.notes.append("the loss is that of a wrong training, and was not judged")
+        return
     part.unknown.append(certificate.unknown_loss(expected, values[0], epochs[0]))
 
 
@@ -255,7 +263,7 @@ def mlp_scores(seen, explanation):
     if explanation is not None and not explanation.is_right:
         found.append(((), of(explanation.textbook)))
     for entry, change in changes("mlp"):
-        if isinstance(change, dict) and set(change) & FORWARD:
+        if set(change) & FORWARD:
             shared = {name: value for name, value in change.items() if name in FORWARD}
             found.append(((entry.id,), of(replace(RIGHT, **shared))))
     return found

@@ -120,6 +120,10 @@ def shrink(W, rate, penalty):
     return W * (1 - rate * penalty)
 
 
+def shrink_by_penalty(W, rate, penalty):
+    return W * (1 - penalty)
+
+
 def shrink_twice(W, rate, penalty):
     return W * (1 - 2 * rate * penalty)
 
@@ -282,7 +286,13 @@ TABLE = [
         "W is multiplied by 1 - learning_rate * l2_penalty at each example. The perceptron has no "
         "penalty in its rule: between two mistakes its weights stay as they are.",
         "Which of the options are the logistic regression's alone?",
-        {"perceptron": [{"decay": shrink}, {"decay": shrink_twice}]},
+        {
+            "perceptron": [
+                {field: function}
+                for field in ("decay", "decay_after")
+                for function in (shrink, shrink_twice, shrink_by_penalty)
+            ]
+        },
     ),
     Entry(
         "perc_all_rows",
@@ -430,6 +440,18 @@ def right_l2(W, stepped, rate, penalty):
     return -rate * half_square(W, penalty)
 
 
+def row_by_row(norm):
+    """Rows changed one after the other, each by a number that the rows before have changed."""
+
+    def change(W, stepped, rate, penalty):
+        new = W.copy()
+        for c in range(len(W)):
+            new[c] += stepped[c] - W[c] - rate * penalty * norm(new, c)
+        return new - stepped
+
+    return change
+
+
 def after_the_step(W, stepped, rate, penalty):
     return -rate * half_square(stepped, penalty)
 
@@ -463,6 +485,9 @@ L2 = [
             for factor in (1, 0.5, 2, -1, -0.5)
         ],
         lambda W, stepped, rate, penalty: -rate * penalty * np.linalg.norm(W) + 0 * W,
+        row_by_row(lambda W, c: np.sum(W**2)),
+        row_by_row(lambda W, c: np.sum(W[c] ** 2)),
+        row_by_row(lambda W, c: 0.5 * np.sum(W**2)),
         lambda W, stepped, rate, penalty: -penalty * np.sum(W**2) + 0 * W,
         lambda W, stepped, rate, penalty: -0.5 * penalty * np.sum(W**2) + 0 * W,
         lambda W, stepped, rate, penalty: -rate * penalty * np.sum(W) + 0 * W,

@@ -40,10 +40,14 @@ def last_after_its_step(textbook, course, X, y):
 
 
 def over_the_batch(place, pick):
-    """Probabilities that sum to 1 over all examples and classes together."""
+    """Probabilities that sum to 1 over all examples and classes together.
+
+    place is that of the weights in the course; None for those before each example's own step.
+    """
 
     def loss(textbook, course, X, y):
-        scores = np.array([textbook.scores(course[place], x) for x in X])
+        places = range(len(X)) if place is None else [place] * len(X)
+        scores = np.array([textbook.scores(course[i], x) for i, x in zip(places, X, strict=True)])
         logs = log_softmax(scores.ravel()).reshape(scores.shape)
         return -np.mean(pick(logs, y))
 
@@ -54,7 +58,8 @@ def over_examples(place):
     """Probabilities that sum to 1 over the examples, for each class."""
 
     def loss(textbook, course, X, y):
-        scores = np.array([textbook.scores(course[place], x) for x in X])
+        places = range(len(X)) if place is None else [place] * len(X)
+        scores = np.array([textbook.scores(course[i], x) for i, x in zip(places, X, strict=True)])
         logs = np.array([log_softmax(column) for column in scores.T]).T
         return -np.mean(logs[np.arange(len(y)), y])
 
@@ -87,7 +92,7 @@ TABLE = [
         "one that is trained.",
         "Print the shapes of the target and of log p in the product.",
         {
-            "mlp": [
+            "mlp_loss": [
                 *of_each(lambda scores, y: -log_softmax(scores).sum()),
                 before_each_step(lambda scores, y: -log_softmax(scores).sum() / len(scores) ** 2),
             ]
@@ -101,7 +106,7 @@ TABLE = [
         "other sign), so the loss rises as the model gets better.",
         "For a score of 10 for the gold class and 0 for the others: should the loss be near 0?",
         {
-            "mlp": [
+            "mlp_loss": [
                 before_each_step(lambda scores, y: log_sum(scores) + scores[y]),
                 before_each_step(
                     lambda scores, y: log_sum(scores - scores.max()) + scores[y] - scores.max()
@@ -118,7 +123,7 @@ TABLE = [
         "loss at all and class 5 five times that of class 1.",
         "What is the loss of an example of class 0, whatever the model says?",
         {
-            "mlp": [
+            "mlp_loss": [
                 *of_each(lambda scores, y: -y * log_softmax(scores).sum()),
                 *of_each(lambda scores, y: -y * log_softmax(scores)[y]),
             ]
@@ -130,7 +135,7 @@ TABLE = [
         "Only the last example's loss is returned",
         "The loss of one example says little of the epoch, and jumps from one epoch to the next.",
         "Which value does the variable hold when the loop has ended?",
-        {"mlp": [last_example, last_example_shared, last_after_its_step]},
+        {"mlp_loss": [last_example, last_example_shared, last_after_its_step]},
     ),
     Entry(
         "loss_recomputed_late",
@@ -140,7 +145,7 @@ TABLE = [
         "with the new weights it is another (usually lower) number, not to be compared with "
         "others'.",
         "At which line have the weights changed, and at which is the loss taken?",
-        {"mlp": [after_each_step, after_the_epoch]},
+        {"mlp_loss": [after_each_step, after_the_epoch]},
     ),
     Entry(
         "loss_batch_softmax",
@@ -150,9 +155,9 @@ TABLE = [
         "grows with the number of examples.",
         "Which axis holds the classes?",
         {
-            "mlp": [
+            "mlp_loss": [
                 twin
-                for place in (0, -1)
+                for place in (0, -1, None)
                 for twin in (over_the_batch(place, gold), over_examples(place))
             ]
         },
@@ -165,7 +170,7 @@ TABLE = [
         "is off by the maximum.",
         "In log(sum(exp(s))) - s[y], do both parts take the same s?",
         {
-            "mlp": [
+            "mlp_loss": [
                 before_each_step(lambda scores, y: cross_entropy(scores, y) - scores.max()),
                 before_each_step(lambda scores, y: cross_entropy(scores, y) + scores.max()),
             ]

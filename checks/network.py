@@ -89,8 +89,10 @@ def linear_layers(parameters, n_in, n_out):
         shape = weight.value.shape
         if shape == (n_out, n_in):
             found.append(with_bias(weight, parameters, False))
-        if shape == (n_in, n_out) and n_in != n_out:
-            found.append(with_bias(weight, parameters, True))
+    for weight in parameters:  # where nn.Linear is not used, W may be (in, out)
+        if weight.value.ndim == 2 and weight.value.shape == (n_in, n_out):
+            if n_in != n_out or not weight.name.endswith("weight"):
+                found.append(with_bias(weight, parameters, True))
     return found
 
 

@@ -76,6 +76,7 @@ class Perceptron:
     change: Callable = move_rows  # W, x, y, predicted -> what is added to W
     size: Callable = lambda rate: 1.0  # what the change is multiplied by
     decay: Callable = no_decay  # W before the change, where it shrinks
+    decay_after: Callable = no_decay  # the same after the change
     descend: float = 1.0  # -1 where the change has the wrong sign
 
     def step(self, weights, x, y, rate=1.0, penalty=0.0, trace=None):
@@ -85,7 +86,7 @@ class Perceptron:
         predicted = self.decide(scores)
         note(trace, "predicted class", predicted)
         change = self.descend * self.size(rate) * self.change(W, x, y, predicted)
-        W = self.decay(W, rate, penalty) + change
+        W = self.decay_after(self.decay(W, rate, penalty) + change, rate, penalty)
         note(trace, "new W", W)
         return {"W": W}
 
