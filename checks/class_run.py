@@ -4,7 +4,9 @@ import functools
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
 
 from checks import cache, sandbox
 from checks.parts import PARTS, Judged, checked, failed
@@ -67,7 +69,10 @@ def _judge_one(judge, edition, only, timeout, recall, fresh, stop, submission):
             found = checked(judge(submission, seen.run, edition, parts, timeout), parts)
         # Whatever the judge stumbles over in one program, the class goes on.
         except Exception as error:  # noqa: BLE001
-            return failed(submission, parts, f"{type(error).__name__}: {error}", edition)
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}, line {place.lineno}"
+            sentence = f"{type(error).__name__}: {error} ({where})"
+            return failed(submission, parts, sentence, edition)
         found["notes"] += seen.notes()
         if remembered and not stop.is_set():
             cache.write(remembered, found)
