@@ -33,18 +33,44 @@ PARTS = {
 FINE = {"correct", "convention"}
 
 # Severity of every id that is not simply wrong.
-FRAGILE = set(
-    """softmax_unstable hardcoded_n_classes classes_from_batch predict_global_max loss_log_zero
-    loss_unstable layers_limited dropout_before_activation hardcoded_n_features
-    gradient_clipped""".split()
-)
-DEVIATIONS = set(
-    """conv_l2_factor2 conv_perc_lr conv_loss_sum conv_init_unscaled conv_W_transposed
-    lr_random_init optional_l2_in_loss predict_contract predict_list predict_float train_onehot
-    own_shuffle ctor_extra_arg requires_kwargs state_in_train_epoch no_update_weight
-    own_bias_column renamed_class renamed_param no_kwargs extra_arg parameterlist_of_modules
-    loss_extra layers_zero""".split()
-)
+FRAGILE = {
+    "softmax_unstable",
+    "hardcoded_n_classes",
+    "classes_from_batch",
+    "predict_global_max",
+    "loss_log_zero",
+    "loss_unstable",
+    "layers_limited",
+    "dropout_before_activation",
+    "hardcoded_n_features",
+    "gradient_clipped",
+}
+DEVIATIONS = {
+    "conv_l2_factor2",
+    "conv_perc_lr",
+    "conv_loss_sum",
+    "conv_init_unscaled",
+    "conv_W_transposed",
+    "lr_random_init",
+    "optional_l2_in_loss",
+    "predict_contract",
+    "predict_list",
+    "predict_float",
+    "train_onehot",
+    "own_shuffle",
+    "ctor_extra_arg",
+    "requires_kwargs",
+    "state_in_train_epoch",
+    "no_update_weight",
+    "own_bias_column",
+    "renamed_class",
+    "renamed_param",
+    "no_kwargs",
+    "extra_arg",
+    "parameterlist_of_modules",
+    "loss_extra",
+    "layers_zero",
+}
 
 
 def severity(mistake):
