@@ -192,7 +192,7 @@ def linear_predictions(n_classes):
 def linear_huge(n_classes):
     """Steps at scores in the thousands; and one with a gradient far above 1."""
     W = rounded(np.random.default_rng(19).normal(size=(n_classes, FEATURES)))
-    X, classes = prediction_rows(n_classes, lambda x: W @ x, FEATURES, 20)
+    X, _ = prediction_rows(n_classes, lambda x: W @ x, FEATURES, 20)
     gold = [int(np.argsort(W @ x)[-2]) for x in X[:2]]
     values = {"W": W, "b": 0 * bias(n_classes)}
     steps = [
@@ -292,7 +292,7 @@ def mlp_huge(n_classes, hidden):
 def q1_request(script, edition, parts, n_classes=None, hidden=HIDDEN):
     """The request for a script of Question 1."""
     n_classes = n_classes or CLASSES[edition]
-    checks = [{"key": "load", "kind": "load", "seconds": 25}]
+    checks = [{"key": "load", "kind": "load", "seconds": 60}]
     if "perceptron" in parts:
         penalty = PENALTY if edition == "ist-2024" else 0.0
         checks += linear_checks("perceptron", n_classes, penalty)

@@ -139,3 +139,8 @@ def full_batch(textbook, weights, X, y, rate, penalty, after):
         if agree(after, end, weights):
             return [weights] * len(X) + [end]
     return None
+
+
+def epochs_agree(textbook, epochs):
+    """Whether the textbook, a step per example, makes all epochs (and there are any)."""
+    return bool(epochs) and all(agree(e[5], course(textbook, *e[:5])[-1], e[0]) for e in epochs)

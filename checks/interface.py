@@ -100,16 +100,17 @@ def can_be_judged(part, role, checks, results, context):
     if observed.field(first, "methods", "__init__") == "empty" and not first.get("initial"):
         part.blocked = ("unfinished", "the constructor is not written yet")
         return False
-    return _training_works(part, role, checks, results, values)
+    return _training_works(part, role, checks, results, values, context)
 
 
-def _training_works(part, role, checks, results, values):
+def _training_works(part, role, checks, results, values, context):
     """Whether any training call went through; the part's verdict where none did."""
     made = [
         call
         for key, value in ((k, results.get(k)) for k in checks if k.startswith(f"{role}/"))
         for call in observed.calls(checks[key], value)
-        if "calls" in checks[key] and key.split("/")[-1] not in EXTREMES
+        if "calls" in checks[key]
+        and (key.split("/")[-1] not in EXTREMES or (is_encoded(key) and context.converts_labels))
     ]
     training = [call for call in made if call.asked["call"] in ("update", "epoch")]
     ended = [call for call in made if observed.field(call.error, "type") == "SystemExit"]
@@ -118,12 +119,14 @@ def _training_works(part, role, checks, results, values):
     methods = next((m for v in values if (m := observed.field(v, "methods"))), {})
     empty = [name for name in ("update_weight", "train_epoch") if methods.get(name) == "empty"]
     went = [call for call in training if call.error is None]
-    moved = any(
-        call.before is None or _differ(call.before, call.after or {}) for call in went
-    )
+    moved = any(call.before is None or _differ(call.before, call.after or {}) for call in went)
     missing = any(observed.field(c.error, "type") == "NotImplementedError" for c in training)
     if (not went and missing) or (empty and not moved):
         part.blocked = ("unfinished", f"{(empty or ['training'])[0]} is not written yet")
+        return False
+    lacking = [c.error for c in training if observed.field(c.error, "type") == "MissingHelper"]
+    if lacking:
+        part.blocked = ("uncallable", observed.error_text(lacking[0]))
         return False
     whole = [call for call in training if len(call.X) > 1]
     failed = [call for call in training if call.error is not None]
@@ -154,11 +157,13 @@ def _training_works(part, role, checks, results, values):
     return False
 
 
+def is_encoded(key):
+    return key.endswith("_onehot")
+
+
 def _differ(before, after):
     return any(
-        name not in after
-        or after[name].shape != value.shape
-        or not (after[name] == value).all()
+        name not in after or after[name].shape != value.shape or not (after[name] == value).all()
         for name, value in before.items()
     )
 

@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from checks import experiments, experiments_torch, judge_linear, judge_mlp, judge_torch
+from checks import (
+    experiments,
+    experiments_torch,
+    judge_linear,
+    judge_mlp,
+    judge_torch,
+    judge_train_batch,
+)
 from checks.interface import CRASHES, Context
 
+# Errors that numbers of another size may cause; not those of time, imports or arguments.
+SIZE_ERRORS = ("ValueError", "IndexError", "AssertionError")
 PARTS = {
     "q1": ["perceptron", "logistic_regression", "logistic_regression_l2", "mlp"],
     "q2": ["torch_logistic_regression", "torch_mlp", "torch_train_batch"],
@@ -92,9 +101,10 @@ def judge_role(role, request, results, edition, path, n_classes=None):
 
 def is_crash(part):
     """Whether a part failed for any input in a way that another number of classes may cure."""
-    return any(id in part.found for id in CRASHES.values()) or (
-        part.blocked is not None and part.blocked[0] == "uncallable"
-    )
+    if part.blocked is None:
+        return any(id in part.found for id in CRASHES.values())
+    verdict, sentence = part.blocked
+    return verdict == "uncallable" and sentence.startswith(SIZE_ERRORS)
 
 
 def judge_at_other_sizes(role, edition, path, script, run, timeout):
@@ -121,6 +131,26 @@ def judge_q2(path, script, edition, asked, run, timeout, notes):
     judges = {
         "torch_logistic_regression": judge_torch.judge_linear,
         "torch_mlp": judge_torch.judge_network,
-        "torch_train_batch": judge_torch.judge_train_batch,
+        "torch_train_batch": judge_train_batch.judge,
     }
-    return {part: judges[part](checks, results).report() for part in asked}
+    found = {part: judges[part](checks, results) for part in asked}
+    failed = {part for part in asked if part != "torch_train_batch" and is_torch_crash(found[part])}
+    if failed:
+        request = experiments_torch.q2_request(str(script), edition, failed, features=28 * 28)
+        results = run_all(path, script, request, run, timeout, [])
+        checks = {check["key"]: check for check in request["checks"]}
+        for part in failed:
+            again = judges[part](checks, results)
+            if not is_torch_crash(again) and again.blocked is None:
+                again.add("hardcoded_n_features", "It works for 784, which is 28 * 28.")
+                found[part] = again
+    return {name: part.report() for name, part in found.items()}
+
+
+def is_torch_crash(part):
+    """Whether a module fails for any input in a way that another number of features may cure."""
+    if part.blocked is None:
+        return "torch_lr_crash" in part.found
+    return part.blocked[0] == "uncallable" and part.blocked[1].startswith(
+        ("RuntimeError", *SIZE_ERRORS)
+    )

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from checks import certificate, explain, interface, observed
+from checks import certificate, explain, interface, judge_l2, observed, schemes
 from checks.judge_predict import judge_predictions
 from checks.mistakes import changes
-from checks.mistakes_linear import L2, after_the_step, right_l2
 from checks.twins import LogisticRegression, Perceptron
 from checks.verdict import Part
 
@@ -113,8 +112,9 @@ def judge(role, checks, results, context):
         judge_large_scores(part, seen, explanation)
     judge_other_classes(part, seen, explanation)
     interface.add_deviations(part, role, checks, results, context)
-    l2 = judge_l2(part, seen, explanation, context) if role == "logistic_regression" else None
-    return part, l2
+    if role == "perceptron":
+        return part, None
+    return part, judge_l2.judge(part, seen, explanation, context)
 
 
 def linear_scores(seen, explanation):
@@ -195,7 +195,9 @@ def add_conventions(part, explanation):
 def note_own_update(part, right, known, sizes, update, explanation):
     """Say so where update_weight alone does otherwise than training, which is right."""
     if update and explain.explain(right, [], update, explain.step_agrees, sizes) is None:
-        part.notes.append("update_weight called alone does otherwise than train_epoch, which is right")
+        part.notes.append(
+            "update_weight called alone does otherwise than train_epoch, which is right"
+        )
 
 
 def add_scheme(part, scheme, role, explanation, context):
@@ -204,17 +206,11 @@ def add_scheme(part, scheme, role, explanation, context):
     part.add(scheme, "", certificate.epoch(role, explanation, scheme))
 
 
-def epochs_agree(textbook, epochs):
-    return bool(epochs) and all(
-        explain.agree(e[5], explain.course(textbook, *e[:5])[-1], e[0]) for e in epochs
-    )
-
-
 def epochs_explained(right, sizes, epochs):
     """The right twin, or one by another convention, if it explains the epochs; else None."""
     for ids, change in [((), {}), *[((id,), {"size": size}) for id, size in sizes]]:
         textbook = replace(right, **change)
-        if epochs_agree(textbook, epochs):
+        if explain.epochs_agree(textbook, epochs):
             return explain.Explanation(textbook, (), ids)
     return None
 
@@ -237,54 +233,12 @@ def explain_epochs(right, known, sizes, epochs, explanation):
             if not entry.fitted
         ]
     for each in tried:
-        for name, agrees in SCHEMES.items():
+        for name, agrees in schemes.SCHEMES.items():
+            if name == "own_shuffle" and explanation is None and not each.is_right:
+                continue  # thousands of orders for each of the twins
             if all(agrees(each.textbook, epoch) for epoch in epochs):
                 return name, each
     return None, explanation
-
-
-def one_by_one(textbook, epoch):
-    return explain.agree(epoch[5], explain.course(textbook, *epoch[:5])[-1], epoch[0])
-
-
-def in_another_order(textbook, epoch):
-    """Whether the steps were made in some order; for few examples only."""
-    before, X, y, rate, penalty, after = epoch
-    if len(X) > 7:
-        return False
-
-    def visit(weights, left):
-        if not left:
-            return explain.agree(after, weights, before)
-        return any(
-            visit(textbook.step(weights, X[i], int(y[i]), rate, penalty), left - {i}) for i in left
-        )
-
-    return visit(before, frozenset(range(len(X))))
-
-
-def all_at_once(textbook, epoch):
-    return explain.full_batch(textbook, *epoch) is not None
-
-
-def only(choose):
-    def agrees(textbook, epoch):
-        before, X, y, rate, penalty, after = epoch
-        return any(
-            explain.agree(after, textbook.step(before, X[i], int(y[i]), rate, penalty), before)
-            for i in choose(len(X))
-        )
-
-    return agrees
-
-
-SCHEMES = {
-    "": one_by_one,
-    "first_only": only(lambda n: [0]),
-    "one_sample_epoch": only(range),
-    "full_batch": all_at_once,
-    "own_shuffle": in_another_order,
-}
 
 
 def judge_large_scores(part, seen, explanation):
@@ -332,122 +286,9 @@ def judge_other_classes(part, seen, explanation):
         failed = observed.field(result, "constructor_error") is not None
         made = seen.calls(name)
         failed = failed or any(call.error is not None for call in made)
-        if "train_onehot" in part.found or any(id in part.found for id in SCHEMES):
+        if "train_onehot" in part.found or any(id in part.found for id in schemes.SCHEMES):
             continue
         epochs = seen.epochs(name)
-        if failed or (epochs and not epochs_agree(explanation.textbook, epochs)):
+        if failed or (epochs and not explain.epochs_agree(explanation.textbook, epochs)):
             error = next((call.error for call in made if call.error), None)
             part.add(id, f"({observed.error_text(error)})" if error else "")
-
-
-# ----------------------------------------------------------------------------------------------
-# The l2 penalty
-
-
-def judge_l2(plain, seen, explanation, context):
-    """The part logistic_regression_l2: what the penalty adds to the program's own step."""
-    part = Part()
-    if not interface.takes_l2(seen.results, context.asks_for_l2):
-        part.blocked = ("absent", "l2_penalty is not part of this program")
-        return part
-    ignored = (explanation.rate,) if explanation and explanation.rate else ()
-    for name in ("single", "update"):
-        steps, without = seen.steps(f"l2/{name}"), seen.steps(name)
-        pairs = [(a, b) for a, b in zip(steps, without, strict=False) if same_start(a, b)]
-        if pairs:
-            break
-    calls = seen.calls("l2/single") or seen.calls("l2/update")
-    if not pairs and not seen.epochs("l2/epoch"):
-        error = next((call.error for call in calls if call.error), None)
-        part.blocked = ("uncallable", observed.error_text(error) if error else "no step was made")
-        return part
-    if not pairs:
-        id = explain_l2_of_epochs(seen.epochs("l2/epoch"), explanation)
-        if id is None:
-            part.unknown.append(("The penalty changes the weights in another way.", None))
-        elif id:
-            part.add(id, "", certificate.l2(id))
-        return part
-    if all(np.array_equal(b[5]["W"], b[0]["W"]) for _, b in pairs if b[5] is not None):
-        if "no_update" in plain.found:
-            part.add("no_update")
-            return part
-    spoiled = [id for id in ("weights_overwritten", "lr_loss_as_gradient") if id in plain.found]
-    for rates in ((), *[(rate,) for rate in ignored]):
-        id, note = explain_l2(pairs, rates)
-        if id is not None:
-            break
-    if id is None:
-        id, note = explain_l2_within(pairs, explanation)
-    if spoiled and (id is None or id == "l2_missing"):
-        part.add(spoiled[0])  # there is no gradient that a penalty could be added to
-    elif id is None:
-        part.unknown.append(certificate.unknown_l2(pairs))
-    elif id:
-        part.add(id, "", certificate.l2(id))
-    if note:
-        part.notes.append(note)
-    return part
-
-
-def same_start(a, b):
-    return a[5] is not None and b[5] is not None and np.array_equal(a[0]["W"], b[0]["W"])
-
-
-def l2_twins():
-    """[(id, twin, note)], the right ones with the id ""."""
-    yield "", right_l2, None
-    for entry in L2:
-        for twin in entry.twins["logistic_regression_l2"]:
-            yield entry.id, twin, None
-    yield "", after_the_step, "the penalty is taken after the gradient step, from the new weights"
-
-
-def explain_l2(pairs, rates):
-    """(id, note) of the penalty that the differences of the steps show; (None, None) if none."""
-    for spare_bias in (False, True):
-        for id, twin, note in l2_twins():
-            if all(l2_agrees(twin, *pair, rates, spare_bias) for pair in pairs):
-                if spare_bias and not id:
-                    note = "the last column, the bias, is spared by the penalty"
-                return id, note
-    return None, None
-
-
-def l2_agrees(twin, with_penalty, without, rates, spare_bias):
-    before, _, _, rate, penalty, after = with_penalty
-    W, stepped, seen = before["W"], without[5]["W"], after["W"]
-    rate = rates[0] if rates else rate
-    change = twin(W, stepped, rate, penalty) + 0 * W
-    if spare_bias:
-        change = change.copy()
-        change[:, -1] = 0
-    allowed = 1e-3 * rate * penalty * np.abs(W).max() + explain.OF_WEIGHTS * np.abs(W).max()
-    return seen.shape == stepped.shape and np.abs(seen - stepped - change).max() <= allowed
-
-
-TERMS = [("", 1), ("conv_l2_factor2", 2), ("l2_missing", 0), ("l2_sign", -1), ("l2_sign", -2)]
-
-
-def explain_l2_within(pairs, explanation):
-    """(id, note) where the penalty is part of the gradient of a step that is wrong itself."""
-    if explanation is None:
-        return None, None
-    for id, factor in TERMS:
-        term = replace(explanation.textbook, penalty_term=lambda W, p, f=factor: f * p * W)
-        if all(explain.step_agrees(term, with_penalty) for with_penalty, _ in pairs):
-            return id, None
-    return None, None
-
-
-def explain_l2_of_epochs(epochs, explanation):
-    """The id of the penalty that whole epochs show, "" for the right one; None if none does."""
-    if explanation is None:
-        return None
-    scalar = ("l2_scalar_norm", lambda W, p: p * np.sum(W**2) + 0 * W)
-    terms = [(id, lambda W, p, f=factor: f * p * W) for id, factor in TERMS]
-    for id, term in [*terms, scalar]:
-        textbook = replace(explanation.textbook, penalty_term=term)
-        if any(all(agrees(textbook, e) for e in epochs) for agrees in (one_by_one, all_at_once)):
-            return id
-    return None

@@ -6,9 +6,7 @@ import numpy as np
 
 from checks import certificate, explain, interface, observed
 from checks.judge_linear import (
-    SCHEMES,
     add_scheme,
-    epochs_agree,
     explain_encoded,
     explain_epochs,
     is_clipped,
@@ -16,6 +14,7 @@ from checks.judge_linear import (
 from checks.judge_predict import judge_predictions
 from checks.mistakes import TABLE, changes
 from checks.mistakes_loss import right_loss
+from checks.schemes import SCHEMES
 from checks.twins import MLP
 from checks.verdict import Part
 
@@ -110,7 +109,7 @@ def judge(checks, results, context):
             best = (trial, seen, *outcome)
         if not trial.has_wrong() or not interface.has_own_bias_column(first):
             break
-    trial, seen, explanation, scheme, epochs = best
+    trial, seen, explanation, scheme, _ = best
     part.found |= trial.found
     part.unknown, part.notes = part.unknown + trial.unknown, part.notes + trial.notes
     judge_loss(part, seen, explanation, scheme, context)
@@ -127,11 +126,11 @@ def judge(checks, results, context):
 def judge_steps(part, seen, context):
     """(explanation, scheme, epochs): the twin that makes the epochs, and how they are made of it."""
     epochs, known = seen.epochs("epoch"), changes("mlp")
-    if not epochs_agree(RIGHT, epochs) and context.converts_labels:
+    if not explain.epochs_agree(RIGHT, epochs) and context.converts_labels:
         found = explain_encoded(part, seen, RIGHT, known, ())
         if found is not None:
             epochs = found[0]
-    if epochs_agree(RIGHT, epochs):
+    if explain.epochs_agree(RIGHT, epochs):
         return explain.Explanation(RIGHT), "", epochs
     steps = seen.steps("single_onehot" if "train_onehot" in part.found else "single")
     explanation = None
@@ -142,7 +141,9 @@ def judge_steps(part, seen, context):
         scheme, explanation = explain_epochs(RIGHT, known, (), epochs, explanation)
     if explanation is None or (epochs and scheme is None and explanation.is_right):
         if not steps and not epochs:
-            part.unknown.append(("Its parameters were not found, so no step can be compared.", None))
+            part.unknown.append(
+                ("Its parameters were not found, so no step can be compared.", None)
+            )
         else:
             part.unknown.append(certificate.unknown_step("mlp", RIGHT, steps, epochs))
         return None, None, epochs
@@ -160,7 +161,7 @@ def judge_steps(part, seen, context):
 
 def course_of(explanation, scheme, epoch):
     """The weights before each step, and after the epoch, under a scheme."""
-    before, X, y, rate, penalty, after = epoch
+    before, X, y, rate, penalty, _ = epoch
     if scheme == "full_batch":
         found = explain.full_batch(explanation.textbook, *epoch)
         return found or [before] * (len(X) + 1)
@@ -192,9 +193,7 @@ def judge_loss(part, seen, explanation, scheme, context):
     textbooks = [RIGHT] if explanation.is_right else [explanation.textbook, RIGHT]
     courses = [course_of(explanation, scheme, epoch) for epoch in epochs]
     twins = [(None, right_loss)] + [
-        (entry.id, twin)
-        for entry in TABLE.values()
-        for twin in entry.twins.get("mlp_loss", ())
+        (entry.id, twin) for entry in TABLE.values() for twin in entry.twins.get("mlp_loss", ())
     ]
     for id, twin in twins:
         for textbook in textbooks:
@@ -228,7 +227,7 @@ def returned_loss(described, n):
 
 
 def loss_scale(twin, textbook, courses, epochs, values):
-    """"mean" or "sum" where a loss twin gives all the values returned; None where it does not."""
+    """ "mean" or "sum" where a loss twin gives all the values returned; None where it does not."""
     with np.errstate(all="ignore"):
         expected = np.array(
             [
@@ -300,8 +299,7 @@ def judge_large_scores(part, seen, explanation, context):
             if not explain.agree(after, expected, before) and (
                 is_clipped(moved, right)
                 or all(
-                    is_clipped(after[n] - before[n], expected[n] - before[n])
-                    for n in ("W1", "W2")
+                    is_clipped(after[n] - before[n], expected[n] - before[n]) for n in ("W1", "W2")
                 )
                 or is_clipped(after["W1"] - before["W1"], expected["W1"] - before["W1"])
             ):

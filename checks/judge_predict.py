@@ -5,7 +5,6 @@ import numpy as np
 from checks import certificate, observed
 
 
-
 def judge_predictions(part, calls, context, scores, crash=None):
     """Compare predict with the classes of the largest scores.
 
@@ -45,10 +44,10 @@ def judge_predictions(part, calls, context, scores, crash=None):
     if table is None:
         return
     single = observed.number(ordinary.returned)
-    if single is not None and ordinary.returned.get("kind") != "none":
-        if single in (float(table.argmax()), float(table.T.argmax())) or single > k:
-            part.add("predict_no_axis", "", certificate.no_axis())
-            return
+    flat = (float(table.argmax()), float(table.T.argmax()))
+    if single is not None and (single in flat or single > k):
+        part.add("predict_no_axis", "", certificate.no_axis())
+        return
     if any(name in part.found for name in ("mlp_crash", "perc_crash", "lr_crash")):
         return
     if found is None and ordinary.error is not None:
@@ -56,6 +55,9 @@ def judge_predictions(part, calls, context, scores, crash=None):
             part.notes.append("predict is not written yet")
             return
         text = observed.error_text(ordinary.error)
+        if observed.field(ordinary.error, "type") in ("MissingHelper", "TooLong"):
+            part.notes.append(f"predict was not judged: {text}")
+            return
         if crash:
             part.add(crash, f"predict says: {text}", {"text": text, "markdown": f"`{text}`"})
             return
@@ -107,5 +109,3 @@ def judge_far(part, call, scores, context):
         part.add("predict_global_max", "", certificate.global_maximum())
     elif len(wrong) and len(others) == 0 and np.abs(table[0]).max() > 709:
         part.add("softmax_unstable", "It shows in predict.", certificate.large_scores())
-
-

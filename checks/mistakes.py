@@ -1,6 +1,7 @@
 """The table of known mistakes: {id: Entry}. To add one, add an entry to a mistakes_*.py file."""
 
 from checks import (
+    mistakes_l2,
     mistakes_linear,
     mistakes_loss,
     mistakes_mlp,
@@ -8,7 +9,14 @@ from checks import (
     mistakes_torch,
 )
 
-TABLES = [mistakes_linear, mistakes_mlp, mistakes_loss, mistakes_structure, mistakes_torch]
+TABLES = [
+    mistakes_linear,
+    mistakes_l2,
+    mistakes_mlp,
+    mistakes_loss,
+    mistakes_structure,
+    mistakes_torch,
+]
 TABLE = {entry.id: entry for module in TABLES for entry in module.TABLE}
 
 

@@ -90,9 +90,9 @@ def linear_layers(parameters, n_in, n_out):
         if shape == (n_out, n_in):
             found.append(with_bias(weight, parameters, False))
     for weight in parameters:  # where nn.Linear is not used, W may be (in, out)
-        if weight.value.ndim == 2 and weight.value.shape == (n_in, n_out):
-            if n_in != n_out or not weight.name.endswith("weight"):
-                found.append(with_bias(weight, parameters, True))
+        may_be = n_in != n_out or not weight.name.endswith("weight")
+        if may_be and weight.value.shape == (n_in, n_out):
+            found.append(with_bias(weight, parameters, True))
     return found
 
 
@@ -126,8 +126,8 @@ def fit(parameters, X, outputs, activation):
         if found is not None:
             return found
     for layer in linear_layers(parameters, n_features, n_classes):
-        for name in OUTPUTS:
-            if close(OUTPUTS[name](X @ layer.W.T + layer.b), outputs):
+        for name, function in OUTPUTS.items():
+            if close(function(X @ layer.W.T + layer.b), outputs):
                 return Fit([layer], [], name)
     return None
 

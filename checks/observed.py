@@ -118,7 +118,9 @@ def numbers(described, depth=0):
         return [] if found is None else found.ravel()[:1000].tolist()
     if depth > 3:
         return []
-    return [n for item in listed(field(described, "items")) for n in numbers(item, depth + 1)][:1000]
+    return [n for item in listed(field(described, "items")) for n in numbers(item, depth + 1)][
+        :1000
+    ]
 
 
 def labels(described, n, n_classes, depth=0):

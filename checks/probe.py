@@ -36,12 +36,15 @@ def main():
             with limits.time_limit(check.get("seconds", 20)):
                 if loaded is None:
                     loaded = loading.load(request["script"])
+                if isinstance(loaded, BaseException):
+                    raise loaded
                 if check["kind"] == "load":
                     value = loaded.report()
                 else:
                     value = sibling(kinds[check["kind"]]).run_check(loaded, check)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt too
+        except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too
             value = {"error": limits.described_error(error)}
+            loaded = loaded or error  # a script that cannot be loaded is not loaded again
         send(channel, {"key": key, "value": plain(value)})
     channel.flush()
     QUICK_EXIT(0)  # no thread or exit handler of the submission keeps the process

@@ -162,10 +162,12 @@ def described(value, depth=0):
             whole = np.asarray(value)
             if whole.dtype.kind in "biuf" and 0 < whole.size <= 20_000:
                 found = described(whole)
-                items = [described(item, depth + 1) for item in value[:6]] if kind == "tuple" else []
+                items = (
+                    [described(item, depth + 1) for item in value[:6]] if kind == "tuple" else []
+                )
                 return {**found, "kind": kind, "items": items}
-        except Exception:
-            pass
+        except ValueError:  # parts of different lengths
+            whole = None
         return {"kind": kind, "items": [described(item, depth + 1) for item in value[:200]]}
     if isinstance(value, dict) and depth < 3:
         items = [described(item, depth + 1) for item in list(value.values())[:50]]

@@ -41,19 +41,43 @@ class Loaded:
         }
 
 
-class Stand:
-    """Stands for anything of a package that is not installed: called, it gives back what it got."""
+class MissingHelper(ImportError):
+    """A stand-in was asked to compute something."""
 
-    def __init__(self, *_, **__):
-        pass
+
+# Packages that compute nothing: what they are given comes back, or nothing needs to.
+IDLE = (
+    "tqdm",
+    "rich",
+    "alive_progress",
+    "progressbar",
+    "numba",
+    "line_profiler",
+    "typing_extensions",
+)
+SHOWING = ("matplotlib", "plotly", "seaborn", "wandb", "tensorboard", "tensorboardX", "colorama")
+
+
+class Stand:
+    """Stands for what is missing. Progress bars and decorators give back what they get; whatever
+    would have to compute raises MissingHelper.
+    """
+
+    def __init__(self, name="", *_, **__):
+        self.__name__ = str(name)
 
     def __call__(self, *args, **kwargs):
-        return args[0] if args else self
+        package = self.__name__.split(".")[0]
+        if package in IDLE:
+            return args[0] if args else self
+        if package in SHOWING or self.__name__.endswith((".configure_seed", ".plot")):
+            return Stand(self.__name__)
+        missing(self)
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return range if name == "trange" else Stand()
+        return range if name == "trange" else Stand(f"{self.__name__}.{name}")
 
     def __enter__(self):
         return self
@@ -65,17 +89,24 @@ class Stand:
         return iter(())
 
 
+def missing(stand, *_):
+    raise MissingHelper(f"{stand.__name__} is not there (nor is it installed)")
+
+
+for _operation in ("add", "sub", "mul", "truediv", "matmul", "pow", "getitem", "array", "float"):
+    for _side in ("", "r"):
+        setattr(Stand, f"__{_side}{_operation}__", missing)
+
+
 class StandInModule(types.ModuleType):
-    __path__ = []
+    __path__ = ()
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
         if name == "trange":
             return lambda *args, **_: range(*args)
-        if name in ("configure_seed", "plot"):
-            return lambda *_, **__: None
-        return Stand()
+        return Stand(f"{self.__name__}.{name}")
 
 
 def load(name):
@@ -125,7 +156,7 @@ def execute(statement, loaded, path):
     for _ in range(30):
         try:
             with time_limit(10 if isinstance(statement, (ast.Assign, ast.AugAssign)) else 120):
-                exec(code, vars(loaded.module))
+                exec(code, vars(loaded.module))  # noqa: S102
             return
         except ImportError as error:
             if not replace_missing(error, loaded):
@@ -157,11 +188,11 @@ def replace_missing(error, loaded):
                     if package:
                         setattr(sys.modules[package], child, sys.modules[part])
         return True
-    missing = getattr(error, "name_from", None) or _name_in(str(error))
+    wanted = getattr(error, "name_from", None) or _name_in(str(error))
     module = sys.modules.get(name)
-    if missing and module is not None and not hasattr(module, missing):
-        setattr(module, missing, Stand())
-        loaded.stubbed.append(f"{name}.{missing}")
+    if wanted and module is not None and not hasattr(module, wanted):
+        setattr(module, wanted, Stand(f"{name}.{wanted}"))
+        loaded.stubbed.append(f"{name}.{wanted}")
         return True
     return False
 

@@ -89,20 +89,20 @@ def build(loaded, cls, role, dims, hyper):
         try:
             args, kwargs, notes = calls.arguments(cls, own_core, attempt, guesses=hyper)
             return cls(*args, **kwargs), notes
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             first = first or error
     try:
         return cls(*[value for _, value in core]), []
-    except Exception:
+    except Exception:  # noqa: BLE001
         raise first from None
 
 
 def takes_from_main(loaded, cls, core):
     """Whether the script itself gives the constructor more than the skeleton does."""
     for node in ast.walk(loaded.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == cls.__name__ and len(node.args) + len(node.keywords) > len(core):
-                return True
+        called = isinstance(node, ast.Call) and getattr(node.func, "id", None) == cls.__name__
+        if called and len(node.args) + len(node.keywords) > len(core):
+            return True
     return False
 
 
@@ -168,11 +168,16 @@ class Player:
             said["before"] = {name: calls.numbers(value) for name, value in before.items()}
         hyper = {**self.hyper, **step.get("hyper", {})}
         loading.shuffles.clear()
+        overtime = (self.role, step["call"], "overtime")
         try:
+            if self.loaded.cache.get(overtime, 0) > 1:
+                raise TooLong("like the calls before it, this one would take too long")
             with time_limit(step.get("seconds", 5)), np.errstate(all="ignore"):
                 said |= getattr(self, step["call"])(step, hyper)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             said["error"] = described_error(error)
+            if isinstance(error, TooLong):
+                self.loaded.cache[overtime] = self.loaded.cache.get(overtime, 0) + 1
         if loading.shuffles:
             said["shuffled"] = True
         said["after"] = self.reading(before)
@@ -221,13 +226,13 @@ class Player:
         try:
             returned, said["notes"] = self.call("predict", [("x", X.copy())], known)
             said["returned"] = calls.described(returned)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             said["error"] = described_error(error)
         rows = []
         for x in X[: step.get("rows", 0)]:
             try:
                 rows.append(calls.described(self.call("predict", [("x", x.copy())], known)[0]))
-            except (Exception, SystemExit) as error:
+            except (Exception, SystemExit) as error:  # noqa: BLE001
                 rows.append({"error": described_error(error)})
         return {**said, "rows": rows}
 
@@ -237,10 +242,14 @@ class Player:
         return {"returned": calls.described(returned), "notes": notes}
 
     def call(self, method, core, hyper):
-        always = ("learning_rate", "l2_penalty") if method in ("update_weight", "train_epoch") else ()
+        always = (
+            ("learning_rate", "l2_penalty") if method in ("update_weight", "train_epoch") else ()
+        )
         if self.role == "mlp":
             always = always[:1]
-        known = {what: hyper[what] for what in ("learning_rate", "l2_penalty", "y") if what in hyper}
+        known = {
+            what: hyper[what] for what in ("learning_rate", "l2_penalty", "y") if what in hyper
+        }
         return calls.call(getattr(self.model, method), core, known, always)
 
 

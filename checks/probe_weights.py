@@ -47,7 +47,9 @@ def arrays(model):
 
 def stack(parts):
     """Rows of one length, or plain numbers, as an array; None where they are neither."""
-    if not parts or not all(isinstance(p, (list, np.ndarray, float, int, np.number)) for p in parts):
+    if not parts or not all(
+        isinstance(p, (list, np.ndarray, float, int, np.number)) for p in parts
+    ):
         return None
     try:
         whole = np.array(parts)
@@ -74,7 +76,7 @@ def read(model, path):
         if not isinstance(value, (np.ndarray, np.number, float, int)):
             return None
         return np.array(value, dtype=float)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return None
 
 
@@ -153,7 +155,7 @@ class Layout:
             for path in slot["paths"]:
                 try:
                     write(model, path, value)
-                except Exception:
+                except Exception:  # noqa: BLE001
                     done = False
         return done
 
