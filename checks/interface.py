@@ -116,7 +116,7 @@ def _training_works(part, role, checks, results, values, context):
     ended = [call for call in made if observed.field(call.error, "type") == "SystemExit"]
     if ended:
         part.add("exit_call", observed.error_text(ended[0].error))
-    methods = next((m for v in values if (m := observed.field(v, "methods"))), {})
+    methods = next((m for v in values if (m := observed.mapped(observed.field(v, "methods")))), {})
     empty = [name for name in ("update_weight", "train_epoch") if methods.get(name) == "empty"]
     went = [call for call in training if call.error is None]
     moved = any(call.before is None or _differ(call.before, call.after or {}) for call in went)
@@ -173,8 +173,8 @@ def _differ(before, after):
 
 
 def has_own_bias_column(value):
-    layout = observed.field(value, "layout")
-    return any(observed.field(slot, "extra") for slot in (layout or {}).values())
+    layout = observed.mapped(observed.field(value, "layout"))
+    return any(observed.field(slot, "extra") for slot in layout.values())
 
 
 def is_silent_update(value):
@@ -187,9 +187,11 @@ def takes_l2(results, asks_for_it):
     asks for it) by **kwargs.
     """
     value = results.get("logistic_regression/update")
-    signature = observed.field(value, "signature") or {}
+    signature = observed.mapped(observed.field(value, "signature"))
     for method in ("update_weight", "train_epoch", "__init__"):
         for parameter in observed.listed(signature.get(method)):
+            if not isinstance(parameter, list) or len(parameter) != 3:
+                continue
             name, kind = str(parameter[0]).lower(), parameter[1]
             if asks_for_it and kind == VAR_KEYWORD and method != "__init__":
                 return True
@@ -203,7 +205,7 @@ def add_deviations(part, role, checks, results, context):
     value = next((results[k] for k in checks if k.startswith(f"{role}/") and k in results), {})
     if observed.field(value, "renamed"):
         part.add("renamed_class")
-    layout = observed.field(value, "layout") or {}
+    layout = observed.mapped(observed.field(value, "layout"))
     if any(observed.field(slot, "transposed") for slot in layout.values()):
         part.add("conv_W_transposed")
     if has_own_bias_column(value):
@@ -232,10 +234,14 @@ def add_deviations(part, role, checks, results, context):
 
 
 def _signature_deviations(part, role, value, context):
-    signature = observed.field(value, "signature") or {}
+    signature = observed.mapped(observed.field(value, "signature"))
     layered = context.edition == "ist-2022" and role == "mlp"
     for method, names in SKELETON.items():
-        parameters = [p for p in observed.listed(signature.get(method)) if len(p) == 3]
+        parameters = [
+            p
+            for p in observed.listed(signature.get(method))
+            if isinstance(p, list) and len(p) == 3 and isinstance(p[0], str)
+        ]
         if not parameters:
             continue
         if method == "__init__" and role == "mlp":

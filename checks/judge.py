@@ -11,9 +11,14 @@ from checks import (
     judge_train_batch,
 )
 from checks.interface import CRASHES, Context
+from checks.verdict import Part
 
 # Errors that numbers of another size may cause; not those of time, imports or arguments.
 SIZE_ERRORS = ("ValueError", "IndexError", "AssertionError")
+# What a child sends is checked where it is read. Should something slip through, it costs one part
+# its verdict, not a class its report.
+UNREADABLE = (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError)
+NONSENSE = "what came back from it cannot be read"
 PARTS = {
     "q1": ["perceptron", "logistic_regression", "logistic_regression_l2", "mlp"],
     "q2": ["torch_logistic_regression", "torch_mlp", "torch_train_batch"],
@@ -79,7 +84,7 @@ def judge_q1(path, script, edition, asked, run, timeout, notes):
     wanted = {role for role, parts in roles.items() if parts & asked}
     request = experiments.q1_request(str(script), edition, wanted)
     results = run_all(path, script, request, run, timeout, notes)
-    for role in wanted:
+    for role in sorted(wanted):
         parts = judge_role(role, request, results, edition, path / script)
         if is_crash(parts[0]):
             again = judge_at_other_sizes(role, edition, path, script, run, timeout)
@@ -94,9 +99,12 @@ def judge_role(role, request, results, edition, path, n_classes=None):
     """(Part, Part of the l2 penalty or None) of one model."""
     checks = {check["key"]: check for check in request["checks"]}
     context = Context(edition, n_classes or experiments.CLASSES[edition], path)
-    if role == "mlp":
-        return judge_mlp.judge(checks, results, context), None
-    return judge_linear.judge(role, checks, results, context)
+    try:
+        if role == "mlp":
+            return judge_mlp.judge(checks, results, context), None
+        return judge_linear.judge(role, checks, results, context)
+    except UNREADABLE:
+        return Part(("uncallable", NONSENSE)), Part(("uncallable", NONSENSE))
 
 
 def is_crash(part):
@@ -133,18 +141,25 @@ def judge_q2(path, script, edition, asked, run, timeout, notes):
         "torch_mlp": judge_torch.judge_network,
         "torch_train_batch": judge_train_batch.judge,
     }
-    found = {part: judges[part](checks, results) for part in asked}
+    found = {part: judge_module(judges[part], checks, results) for part in asked}
     failed = {part for part in asked if part != "torch_train_batch" and is_torch_crash(found[part])}
     if failed:
         request = experiments_torch.q2_request(str(script), edition, failed, features=28 * 28)
         results = run_all(path, script, request, run, timeout, [])
         checks = {check["key"]: check for check in request["checks"]}
         for part in failed:
-            again = judges[part](checks, results)
+            again = judge_module(judges[part], checks, results)
             if not is_torch_crash(again) and again.blocked is None:
                 again.add("hardcoded_n_features", "It works for 784, which is 28 * 28.")
                 found[part] = again
     return {name: part.report() for name, part in found.items()}
+
+
+def judge_module(judge, checks, results):
+    try:
+        return judge(checks, results)
+    except UNREADABLE:
+        return Part(("uncallable", NONSENSE))
 
 
 def is_torch_crash(part):

@@ -56,7 +56,9 @@ class Observations:
         before, after = self.matrix(call.before), self.matrix(call.after)
         if before is None and after is not None:
             before = {"W": np.zeros_like(after["W"])}
-        return before
+        if before is None or len(before["W"]) <= call.y.max():
+            return None
+        return before if before["W"].shape[1] - call.X.shape[1] in (0, 1) else None
 
     def steps(self, name):
         """[(before, x, y, rate, penalty, after)] of the calls with one example that did not fail."""
@@ -122,7 +124,9 @@ def linear_scores(seen, explanation):
 
     def scores(parameters, X):
         matrix = seen.matrix(parameters)
-        return None if matrix is None else seen.rows(X, matrix["W"].shape[1]) @ matrix["W"].T
+        if matrix is None or matrix["W"].shape[1] - X.shape[1] not in (0, 1):
+            return None
+        return seen.rows(X, matrix["W"].shape[1]) @ matrix["W"].T
 
     def signs(parameters, X):
         found = scores(parameters, X)
@@ -233,10 +237,13 @@ def explain_epochs(right, known, sizes, epochs, explanation):
             if not entry.fitted
         ]
     for each in tried:
+        clear = [epoch for epoch in epochs if not schemes.diverges(each.textbook, epoch)]
+        if explanation is not None and not clear:
+            return "", explanation  # as far as it can be seen
         for name, agrees in schemes.SCHEMES.items():
             if name == "own_shuffle" and explanation is None and not each.is_right:
                 continue  # thousands of orders for each of the twins
-            if all(agrees(each.textbook, epoch) for epoch in epochs):
+            if clear and all(agrees(each.textbook, epoch) for epoch in clear):
                 return name, each
     return None, explanation
 

@@ -320,10 +320,10 @@ def judge_initial(part, seen, context):
         summary = initial.get(name)
         if not isinstance(summary, dict):
             continue
-        shape = [int(size) for size in observed.listed(summary.get("shape"))]
-        count = int(np.prod(shape)) if shape else 0
+        shape = [size for size in observed.listed(summary.get("shape")) if isinstance(size, int)]
+        count = int(np.prod(shape)) if len(shape) == 2 else 0
         mean, deviation = summary.get("mean"), summary.get("std")
-        if not count or not all(isinstance(v, (int, float)) for v in (mean, deviation)):
+        if count < 1 or not all(isinstance(v, (int, float)) for v in (mean, deviation)):
             continue
         own_column = shape[1] in (61, 401) and bool(f"b{name[1]}" not in initial)
         spread = 0.02 if own_column else 0

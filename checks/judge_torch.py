@@ -106,7 +106,8 @@ def judge_linear(checks, results):
     initial = observed.listed(
         observed.field(results.get("torch_logistic_regression/initial"), "initial")
     )
-    deviations = [observed.field(each, "std") for each in initial if len(each.get("shape", ())) > 1]
+    matrices = [each for each in initial if len(observed.listed(observed.field(each, "shape"))) > 1]
+    deviations = [observed.field(each, "std") for each in matrices]
     if any(isinstance(d, (int, float)) and (d < 1e-9 or d > 0.5) for d in deviations):
         part.add("conv_init_unscaled")
     return part

@@ -82,6 +82,24 @@ def log_sum(scores):
     return scores.max() + np.log(np.exp(scores - scores.max()).sum())
 
 
+def clipped_entries(limit):
+    """The change of a step whose gradients' entries are cut at a limit."""
+    return {"update": lambda weight, gradient, rate: weight - rate * cut(gradient, limit)}
+
+
+def cut(gradient, limit):
+    return np.clip(gradient, -limit, limit)
+
+
+def clipped_length(limit):
+    """The change of a step whose gradients are shortened to a limit, each by itself."""
+
+    def update(weight, gradient, rate):
+        return weight - rate * gradient * min(1, limit / max(np.linalg.norm(gradient), 1e-300))
+
+    return {"update": update}
+
+
 TABLE = [
     Entry(
         "loss_broadcast",
@@ -246,6 +264,13 @@ TABLE = [
         "Small gradients are followed as they are, large ones are cut. The homework asks for plain "
         "gradient descent; the runs differ where gradients are large, as in the first epoch.",
         "If the clipping hides an overflow, cure the overflow.",
+        {  # clipped so low that it shows in ordinary steps; higher limits show in a large gradient
+            "logistic_regression": [clipped_entries(0.1), clipped_length(0.1)],
+            "mlp": [
+                *[clipped_entries(limit) for limit in (0.1, 0.5, 1)],
+                *[clipped_length(limit) for limit in (0.1, 0.5, 1)],
+            ],
+        },
     ),
     Entry(
         "classes_from_batch",

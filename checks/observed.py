@@ -27,6 +27,10 @@ def listed(value):
     return value if isinstance(value, list) else []
 
 
+def mapped(value):
+    return value if isinstance(value, dict) else {}
+
+
 def error_text(error):
     """The last line of an error, with its line in the submission where that is known."""
     kind, message = str(field(error, "type"))[:60], str(field(error, "message") or "")[:200]

@@ -1,6 +1,14 @@
 """How an epoch is made of steps: one after the other, as it should be, or otherwise."""
 
+import numpy as np
+
 from checks import explain
+
+
+def diverges(textbook, epoch):
+    """Whether the textbook's weights become so large in an epoch that nothing can be compared."""
+    end = explain.course(textbook, *epoch[:5])[-1]
+    return not all(np.abs(value).max() < 1e9 for value in end.values())
 
 
 def one_by_one(textbook, epoch):

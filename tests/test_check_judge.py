@@ -263,7 +263,7 @@ def replaced(value, random_):
 
 
 @pytest.mark.parametrize("question", ["q1", "q2"])
-def test_nonsense_from_the_child_is_judged_without_error(tmp_path, question):
+def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, question):
     """The child is not trusted: whatever JSON comes from it ends in a verdict for each part."""
     recorded = {}
 
@@ -274,7 +274,8 @@ def test_nonsense_from_the_child_is_judged_without_error(tmp_path, question):
 
     program = Q1 if question == "q1" else Q2
     judged(tmp_path, program, question=question, run=record)
-    for seed in range(12):
+    monkeypatch.setattr(judge, "UNREADABLE", ())  # each judge copes with it by itself
+    for seed in range(4):
         random_ = random.Random(seed)
 
         def lie(folder, script, request, timeout, random_=random_):
