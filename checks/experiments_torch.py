@@ -7,6 +7,7 @@ from checks.experiments import CLASSES, plain, rounded
 FEATURES, HIDDEN, BATCH = 5, 7, 9
 LAYERS, ACTIVATIONS, DROPOUT = (1, 2, 3), ("relu", "tanh"), 0.5
 WIDE = 400
+OTHER_CLASSES = 3
 TRAIN_RATE = 0.5
 
 
@@ -65,7 +66,7 @@ def q2_request(script, edition, parts, features=FEATURES):
             "seed": 4,
         }
         checks.append({**linear, "key": "torch_logistic_regression/forward"})
-        wide = {**linear, "dims": [n, WIDE], "brief": True}
+        wide = {**linear, "dims": [OTHER_CLASSES, WIDE], "brief": True}
         checks.append({**wide, "key": "torch_logistic_regression/initial"})
     if "torch_mlp" in parts:
         checks += [
@@ -73,6 +74,8 @@ def q2_request(script, edition, parts, features=FEATURES):
             for layers in LAYERS
             for name in ACTIVATIONS
         ]
+        other = network_check("torch_mlp/other", OTHER_CLASSES, 1, "relu", features=features)
+        checks.append({**other, "brief": True})
     if "torch_train_batch" in parts:
         checks += [
             batch_check("torch_train_batch/mean", n, "mean"),

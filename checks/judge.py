@@ -49,9 +49,8 @@ def judge_submission(submission, run, edition=None, only=None, timeout=30):
             found = judge(submission.path, script, edition, set(asked), run, timeout, notes)
         parts |= {part: found[part] for part in asked}
     for part, report in parts.items():
-        for note in report.pop("notes", []):
-            notes.append(f"{part}: {note}")
-    return {"edition": edition, "parts": parts, "notes": notes}
+        notes += [f"{part}: {note}" for note in report.pop("notes", [])]
+    return {"edition": edition, "parts": parts, "notes": list(dict.fromkeys(notes))}
 
 
 def run_all(path, script, request, run, timeout, notes):

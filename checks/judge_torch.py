@@ -103,14 +103,26 @@ def judge_linear(checks, results):
         part.unknown.append(("The model has no bias: its outputs are W x.", None))
     if found.layers[0].transposed:
         part.add("conv_W_transposed")
-    initial = observed.listed(
-        observed.field(results.get("torch_logistic_regression/initial"), "initial")
-    )
+    other = results.get("torch_logistic_regression/initial")
+    judge_other_classes(part, other)
+    initial = observed.listed(observed.field(other, "initial"))
     matrices = [each for each in initial if len(observed.listed(observed.field(each, "shape"))) > 1]
     deviations = [observed.field(each, "std") for each in matrices]
     if any(isinstance(d, (int, float)) and (d < 1e-9 or d > 0.5) for d in deviations):
         part.add("conv_init_unscaled")
     return part
+
+
+def judge_other_classes(part, value):
+    """Whether a model made for another number of classes is one for that number."""
+    error = observed.field(value, "constructor_error")
+    shapes = [
+        observed.listed(observed.field(each, "shape"))
+        for each in observed.listed(observed.field(value, "initial"))
+    ]
+    fixed = shapes and not any(experiments_torch.OTHER_CLASSES in shape for shape in shapes)
+    if error is not None or fixed:
+        part.add("hardcoded_n_classes", observed.error_text(error) if error else "")
 
 
 def common(part, value, found, check, X):
@@ -161,6 +173,7 @@ def judge_network(checks, results):
         return part
     fits = {at: fitted(checks[keys[at]], value) for at, value in values.items() if not errors[at]}
     judge_tanh(part, errors, values)
+    judge_other_classes(part, results.get("torch_mlp/other"))
     judge_depth(part, fits, errors)
     for at, (found, _, X) in fits.items():
         if found is None:

@@ -106,12 +106,31 @@ def takes_from_main(loaded, cls, core):
     return False
 
 
+def kept_hyperparameters(loaded, cls, role, model):
+    """{attribute: meaning} of hyperparameters that the program gives to the constructor.
+
+    They are set for each call, as if the model had been made for it.
+    """
+    given = takes_from_main(loaded, cls, [None] * (3 if role == "mlp" else 2))
+    taken = set()
+    for parameter in calls.inspect.signature(cls).parameters.values():
+        if given or parameter.default is parameter.empty:
+            taken.add(calls.meaning(parameter.name))
+    return {
+        name: calls.meaning(name)
+        for name, value in vars(model).items()
+        if isinstance(value, (int, float))
+        and calls.meaning(name) in taken & {"learning_rate", "l2_penalty"}
+    }
+
+
 class Player:
     """One model, the places of its parameters, and the calls made to it."""
 
     def __init__(self, loaded, cls, role, model, dims, hyper):
         self.loaded, self.cls, self.role, self.model = loaded, cls, role, model
         self.dims, self.hyper, self.hidden, self.layout = dims, hyper, dims[2], None
+        self.kept_hyper = kept_hyperparameters(loaded, cls, role, model)
 
     def make_layout(self):
         """Find the parameters: on this model, or as they were found on one of clearer dimensions."""
@@ -167,6 +186,8 @@ class Player:
         if before is not None:
             said["before"] = {name: calls.numbers(value) for name, value in before.items()}
         hyper = {**self.hyper, **step.get("hyper", {})}
+        for name, what in self.kept_hyper.items():
+            setattr(self.model, name, hyper[what])
         loading.shuffles.clear()
         overtime = (self.role, step["call"], "overtime")
         try:

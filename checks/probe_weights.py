@@ -7,7 +7,7 @@ lists, dicts or objects of the submission.
 
 import numpy as np
 
-CACHES = ("grad", "cache", "prev", "best", "veloc", "moment", "delta", "old", "dw", "db", "out")
+CACHES = ("grad", "cache", "prev", "best", "veloc", "moment", "delta", "old_", "dw", "db")
 MAX_ARRAYS = 400
 
 
@@ -118,16 +118,15 @@ def word(path):
 
 
 def rank_weight(path):
-    name = word(path)
-    last = name.split(".")[0]
-    is_cache = any(part in last for part in CACHES)
-    named = last.startswith(("w", "theta", "param", "layer", "coef")) or "weight" in name
+    parts = word(path).split(".")
+    is_cache = any(cache in part for cache in CACHES for part in parts)
+    named = any(part.startswith(("w", "theta", "coef")) or "weight" in part for part in parts)
     return (is_cache, not named, len(path))
 
 
 def rank_bias(path):
     name = word(path)
-    is_cache = any(part in name.split(".")[0] for part in CACHES)
+    is_cache = any(cache in part for cache in CACHES for part in name.split("."))
     return (is_cache, not looks_like_bias(path), len(path))
 
 
@@ -216,7 +215,8 @@ def mlp_layout(model, n_classes, n_features, hidden_size):
             continue
         slots = {}
         for number, forms, size in ((1, first, hidden), (2, second, n_classes)):
-            paths = sorted(forms, key=rank_weight)
+            # Weights are drawn, caches start at zero.
+            paths = sorted(forms, key=lambda p: (not found[p].any(), rank_weight(p)))
             chosen = paths[0]
             slots[f"W{number}"] = {"paths": aliases(found, chosen, paths), **forms[chosen]}
             vectors = [p for p, a in found.items() if is_vector(a, size)]
