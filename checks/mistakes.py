@@ -5,6 +5,7 @@ from checks import (
     mistakes_linear,
     mistakes_loss,
     mistakes_mlp,
+    mistakes_perceptron,
     mistakes_structure,
     mistakes_torch,
 )
@@ -13,6 +14,7 @@ TABLES = [
     mistakes_linear,
     mistakes_l2,
     mistakes_mlp,
+    mistakes_perceptron,
     mistakes_loss,
     mistakes_structure,
     mistakes_torch,
