@@ -11,7 +11,8 @@ The tables are the *.mutants files. An entry:
     .                          (between two runs of `-` lines, where the first is deleted)
     @ Name                     search only in this class or function
     - line                     lines of the program, at any depth ...
-    + line                     ... and what takes their place (none: they are deleted)
+    + line                     ... and what takes their place (none: they are deleted); each `<`
+                               at its start takes it a level out
     ~ old => new               every occurrence of a text
 
 A section starts with `# part NAME...`: the parts that have the mistake. Expected verdicts read
@@ -174,7 +175,10 @@ def replace_lines(program, name, old, new):
     if len(places) != 1:
         raise ValueError(f"{len(places)} places for {old}")
     ((start, indent),) = places
-    lines[start : start + len(old)] = [indent + line if line else "" for line in new]
+    lines[start : start + len(old)] = [
+        indent[4 * (len(line) - len(line.lstrip("<"))) :] + line.lstrip("<") if line else ""
+        for line in new
+    ]
     return "\n".join(lines)
 
 
