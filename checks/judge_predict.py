@@ -37,7 +37,7 @@ def judge_predictions(part, calls, context, scores, crash=None):
                 part.add(id)
             part.add("predict_contract")
             return
-        if found is None and accepts_evaluation(evaluation, function):
+        if found is None and not ids and evaluated_right(evaluation, function):
             part.add("predict_contract")
             return
     table = scores[0][1](ordinary.before, ordinary.X)
@@ -88,11 +88,6 @@ def evaluated_right(call, scores):
         return False
     fraction = np.mean(table.argmax(axis=1) == call.y)
     return any(abs(value - fraction) < 1e-6 for value in observed.numbers(call.returned))
-
-
-def accepts_evaluation(call, scores):
-    """evaluate is right though predict could not be read: its own convention between the two."""
-    return evaluated_right(call, scores)
 
 
 def judge_far(part, call, scores, context):

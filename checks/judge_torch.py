@@ -278,7 +278,8 @@ def judge_dropout(part, at, found, X, value, check):
         return
     hidden = len(found.layers) - 1
     without = [k for k in range(hidden) if not {("after", k), ("before", k)} & set(placed.places)]
-    if without:
+    shifted = "input" in placed.places and without == [hidden - 1]  # one before each layer
+    if without and not shifted:
         names = ", ".join(str(k + 1) for k in without)
         said = f"For layers={layers} it is missing after hidden layer {names}."
         part.add("dropout_missing_hidden", said, certificate.dropout_places(hidden, placed.places))

@@ -109,13 +109,16 @@ def takes_from_main(loaded, cls, core):
 def kept_hyperparameters(loaded, cls, role, model):
     """{attribute: meaning} of hyperparameters that the program gives to the constructor.
 
-    They are set for each call, as if the model had been made for it.
+    They are set for each call, as if the model had been made for it; but not those that its methods
+    take as arguments of their own, which are the ones that count.
     """
     given = takes_from_main(loaded, cls, [None] * (3 if role == "mlp" else 2))
     taken = set()
     for parameter in calls.inspect.signature(cls).parameters.values():
         if given or parameter.default is parameter.empty:
             taken.add(calls.meaning(parameter.name))
+    for method in ("update_weight", "train_epoch"):
+        taken -= {calls.meaning(str(p[0])) for p in signatures(cls).get(method, ())}
     return {
         name: calls.meaning(name)
         for name, value in vars(model).items()
