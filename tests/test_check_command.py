@@ -1,0 +1,317 @@
+"""check.py as a command: options, exit status, progress, memory, and what a stand-in judge does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import types
+from xml.etree import ElementTree
+
+import pytest
+from conftest import ROOT, run_script
+
+import check
+from checks import cache, class_run
+from checks.parts import PARTS
+from utils import InputError
+
+FINDING = {
+    "id": "perc_label_scaled",
+    "severity": "wrong",
+    "title": "The step is scaled by the label",
+    "explanation": "y_i is a name.",
+    "hint": "Is it a number?",
+    "certificate": {"text": "2 * x", "markdown": "2 * x"},
+}
+
+
+@pytest.fixture
+def judge(monkeypatch, tmp_path):
+    """A stand-in for checks/judge.py: a script's first line is the verdict on every part."""
+
+    def judge_submission(submission, run, edition, only, timeout):
+        judge_submission.calls.append((submission.name, edition, tuple(only), timeout))
+        if not submission.q1:
+            return {"edition": edition, "parts": {}, "notes": []}
+        verdict = (submission.path / submission.q1).read_text().splitlines()[0].strip("# ")
+        if verdict == "raises":
+            raise KeyError("perceptron\033[31m")
+        findings = [FINDING] if verdict == "mistake" else []
+        parts = {part: {"verdict": verdict, "findings": findings} for part in only}
+        return {"edition": edition, "parts": parts, "notes": [f"said of {verdict}"]}
+
+    judge_submission.calls = []
+    module = types.SimpleNamespace(judge_submission=judge_submission)
+    monkeypatch.setitem(sys.modules, "checks.judge", module)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return judge_submission
+
+
+@pytest.fixture
+def submission(tmp_path):
+    """Write a student's folder, whose verdict will be this; returns its path."""
+
+    def submission_(verdict, name="ada", place="class"):
+        folder = tmp_path / place / name
+        folder.mkdir(parents=True)
+        (folder / "hw1-q1.py").write_text(
+            f"# {verdict}\nclass Perceptron:\n    update_weight = 1\n"
+        )
+        return folder
+
+    return submission_
+
+
+def run(*arguments):
+    """check.py's exit status in this process."""
+    try:
+        check.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        ("correct", 0), ("convention", 0), ("fragile", 0), ("mistake", 1), ("unknown", 1),
+        ("unfinished", 1), ("absent", 1), ("uncallable", 1), ("raises", 1), ("nonsense", 1),
+    ],
+)  # fmt: skip
+def test_exit_status(judge, submission, capsysbinary, verdict, status):
+    assert run(submission(verdict)) == status
+    out = capsysbinary.readouterr().out.decode()
+    assert "Perceptron" in out
+    assert "\033" not in out
+    if verdict in ("raises", "nonsense"):
+        assert "The judge itself failed" in out
+
+
+def test_options_reach_the_judge(judge, submission):
+    folder = submission("correct")
+    assert run(folder, "-only", "mlp", "perceptron", "-timeout", 7, "-edition", "ist-2022") == 0
+    assert judge.calls == [("ada", "ist-2022", ("perceptron", "mlp"), 7)]
+    assert run(folder / "hw1-q1.py") == 0  # alone: no word of the other question's parts
+    assert judge.calls[-1][2] == (
+        "perceptron", "logistic_regression", "logistic_regression_l2", "mlp",
+    )  # fmt: skip
+
+
+def test_a_class_goes_on_after_a_program_that_fails(judge, submission, capsysbinary):
+    for name, verdict in {"ada": "correct", "bob": "raises", "carl": "mistake"}.items():
+        folder = submission(verdict, name)
+    assert run(folder.parent, "-format", "json", "-jobs", 2) == 1
+    said = json.loads(capsysbinary.readouterr().out)["submissions"]
+    assert [each["name"] for each in said] == ["ada", "bob", "carl"]
+    assert [each["parts"]["mlp"]["verdict"] for each in said] == [
+        "correct",
+        "uncallable",
+        "mistake",
+    ]
+
+
+def test_what_has_not_changed_is_not_judged_again(judge, submission, capsysbinary, tmp_path):
+    folder, other = submission("correct"), submission("mistake", "bob")
+    command = [folder.parent, "-format", "json"]
+
+    def judged(*more):
+        judge.calls.clear()
+        run(*command, *more)
+        said = json.loads(capsysbinary.readouterr().out)
+        return sorted(name for name, *_ in judge.calls), said
+
+    both, first = judged()
+    assert both == ["ada", "bob"]
+    assert judged() == ([], first)
+    assert judged("-fresh")[0] == ["ada", "bob"]
+    assert judged("-timeout", 7)[0] == ["ada", "bob"]
+    assert judged("-only", "mlp")[0] == ["ada", "bob"]
+    (other / "helper.py").write_text("x = 1")
+    assert judged() == (["bob"], first)
+    for number, path in enumerate((tmp_path / "cache").rglob("*.json")):
+        path.write_bytes([b"", b"{}", b"[" * 100_000, b'{"parts": 3}', b"\xff"][number % 5])
+    assert judged() == (["ada", "bob"], first)
+
+
+def test_a_cache_that_cannot_be_written_is_none(judge, submission, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert run(submission("correct")) == 0
+
+
+def test_old_results_are_forgotten(judge, submission, tmp_path):
+    run(submission("correct"))
+    (path,) = (tmp_path / "cache").rglob("*.json")
+    old = time.time() - (cache.KEPT_DAYS + 1) * 86400
+    os.utime(path, (old, old))
+    cache.forget_old(cache.folder())
+    assert not path.exists()
+
+
+def test_output_is_written_whole_or_not_at_all(judge, submission, tmp_path, capsysbinary):
+    folder, output = submission("mistake"), tmp_path / "class.html"
+    assert run(folder, "-format", "html", "-output", output) == 1
+    assert output.read_text().endswith("</html>")
+    captured = capsysbinary.readouterr()
+    assert captured.out == b""
+    assert captured.err.decode() == f"written: {output}\n"
+    with pytest.raises(InputError, match="folder does not exist"):
+        run(folder, "-output", tmp_path / "nowhere" / "out.txt")
+
+
+@pytest.mark.parametrize(
+    "name", ["json", "csv", "html", "junit", "gradescope", "classroom50", "text"]
+)
+def test_every_format(judge, submission, capsysbinary, name):
+    status = run(submission("mistake"), "-format", name)
+    assert status == (0 if name == "classroom50" else 1)
+    out = capsysbinary.readouterr().out.decode()
+    assert "perc_label_scaled" in out or FINDING["title"] in out
+    if name in ("json", "gradescope", "classroom50"):
+        json.loads(out)
+    if name == "junit":
+        ElementTree.fromstring(out)
+
+
+@pytest.mark.parametrize("name", ["gradescope", "classroom50"])
+def test_a_grading_platform_gets_its_file_whatever_happens(
+    judge, submission, tmp_path, monkeypatch, name
+):
+    output = tmp_path / "results.json"
+
+    def read():
+        results = json.loads(output.read_text())
+        output.unlink()
+        assert len(results["tests"]) == len(PARTS)
+        return results["score"]
+
+    run(submission("raises"), "-format", name, "-output", output)
+    assert read() == 0
+    with pytest.raises(InputError, match="does not exist"):
+        run(tmp_path / "nowhere", "-format", name, "-output", output)
+    assert read() == 0
+    submission("correct", "bob")
+    with pytest.raises(InputError, match="takes one submission"):
+        run(tmp_path / "class", "-format", name, "-output", output)
+    assert read() == 0
+    monkeypatch.setitem(sys.modules, "checks.judge", None)
+    with pytest.raises(ImportError):
+        run(tmp_path / "class" / "bob", "-format", name, "-output", output)
+    assert read() == 0
+
+
+def test_progress_is_for_a_terminal(judge, submission, capsys, monkeypatch):
+    paths = [submission("correct", name) for name in ("ada", "bob", "carl")]
+    assert run(paths[0].parent) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert run(paths[0].parent, "-fresh") == 0
+    assert "/3 [" in capsys.readouterr().err
+
+
+def test_notes_say_which_protections_were_there(monkeypatch):
+    seen = class_run._Seen(None)
+    assert seen.notes() == []
+    seen.isolations = [["no network", "processes shut in"], ["no network"]]
+    (note,) = seen.notes()
+    assert note.startswith("Sandbox: no network. Not available on this system: processes shut in;")
+
+
+# --------------------------------------------------------------------------------------------
+# In a process of its own
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "required: SUBMISSION"),
+        (["nowhere"], "nowhere: does not exist"),
+        ([".", "-only", "mlpp"], "mlpp"),
+        ([".", "-format", "xml"], "xml"),
+        ([".", "-timeout", "0"], "whole number"),
+        ([".", "-points", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        ([".", "-output", "nowhere/x"], "its folder does not exist"),
+    ],
+)
+def test_a_bad_option_is_one_line_and_status_2(arguments, said):
+    done = run_script("check.py", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("check.py: ")
+
+
+def test_ctrl_c_ends_the_children_and_is_one_line(tmp_path):
+    (tmp_path / "hw1-q1.py").write_text(
+        "class Perceptron:\n    def update_weight(self): return 1\nwhile True: pass\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "check.py", tmp_path, "-timeout", "60"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("check-*/work/hw1-q1.py")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "stopped" in err
+    assert not list(tmp_path.glob("check-*"))
+
+
+HOSTILE = {  # what a perceptron's update_weight does; each ends in a line, and spoils nothing else
+    "loop": "while True: pass",
+    "exit": "import sys; sys.exit(0)",
+    "quit": "import os; os._exit(0)",
+    "bomb": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "flood": "while True: print('x' * 10_000)",
+    "array": "np.ones(10 * 2**30, np.uint8)",
+    "segfault": "import ctypes; ctypes.string_at(0)",
+    "deaf": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)",
+    "stdin": "input()",
+}
+
+
+@pytest.mark.long
+def test_hostile_programs_end_in_their_line_and_the_next_one_goes_on(tmp_path):
+    plain = (ROOT / "benchmarks" / "plain_q1.py").read_text()
+    line = "        y_hat = np.argmax(self.W.dot(x_i))\n"
+    assert plain.count(line) == 1
+    for name, body in {"fine": "", **HOSTILE}.items():
+        (tmp_path / "class" / name).mkdir(parents=True)
+        program = plain.replace(line, textwrap.indent(body, " " * 8) + "\n" + line)
+        (tmp_path / "class" / name / "hw1-q1.py").write_text(program)
+    parts = ["perceptron", "logistic_regression", "logistic_regression_l2", "mlp"]
+    done = run_script(
+        "check.py", tmp_path / "class", "-format", "json", "-timeout", 2, "-only", *parts,
+        timeout=300, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == ""
+    found = {each["name"]: each for each in json.loads(done.stdout)["submissions"]}
+    assert set(found) == {"fine", *HOSTILE}
+    for name, each in found.items():
+        verdicts = {part: said["verdict"] for part, said in each["parts"].items()}
+        perceptron = verdicts.pop("perceptron")
+        assert set(verdicts.values()) == {"correct"}, name
+        if name == "fine":
+            assert perceptron == "correct"
+        else:
+            assert perceptron in ("mistake", "uncallable"), name
+            assert each["parts"]["perceptron"]["findings"], name
