@@ -13,17 +13,24 @@ Exit status: 0 if every part is right (or right by another convention, or fragil
 a bad option or path.
 """
 
+from lab import startup  # isort: skip
+
+if __name__ == "__main__":
+    startup.begin()
+
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-import utils
 from checks import cache, class_run, machine_formats, page, text
 from checks.parts import PARTS, failed, load_points
 from checks.source import EDITIONS
 from checks.submissions import Submission, find, printable
+from lab.files import replacing
+from lab.options import Parser, whole_number
+from lab.process import Stopped, run_script
 from utils import InputError, notice
 
 WRITERS = {
@@ -38,7 +45,7 @@ ONE_SUBMISSION = ("gradescope", "classroom50")  # which write something whatever
 
 
 def parse_arguments(arguments):
-    parser = utils.Parser(
+    parser = Parser(
         prog="check.py",
         description="Say what is right and wrong in solutions of the homework.",
         epilog="Results are remembered in the user's cache folder, and judged again when the "
@@ -73,14 +80,14 @@ def parse_arguments(arguments):
     )
     parser.add_argument(
         "-timeout",
-        type=utils.whole_number(1, 3600),
+        type=whole_number(1, 3600),
         default=30,
         metavar="SECONDS",
         help="the longest that one check may take (default: %(default)s)",
     )
     parser.add_argument(
         "-jobs",
-        type=utils.whole_number(1, 256),
+        type=whole_number(1, 256),
         default=os.cpu_count() or 1,
         metavar="N",
         help="submissions at a time (default: one per core)",
@@ -91,14 +98,14 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments):
     opt = parse_arguments(arguments)
     points = load_points(opt.points)
     if opt.output and not opt.output.absolute().parent.is_dir():
         raise InputError(f"{printable(opt.output)}: its folder does not exist")
     try:
         judged = judge(opt)
-    except (Exception, utils.Stopped) as error:
+    except (Exception, Stopped) as error:
         if opt.format in ONE_SUBMISSION:  # a grading platform waits for its file
             submission = Submission(printable(opt.submissions[0]), opt.submissions[0], Path())
             judged = [failed(submission, opt.only or PARTS, f"{type(error).__name__}: {error}")]
@@ -134,7 +141,7 @@ def judge(opt):
             recall=remembered,
             fresh=opt.fresh,
         )
-    except utils.Stopped:
+    except Stopped:
         notice("stopped; what was judged is remembered, and the same command goes on")
         raise
     finally:
@@ -157,10 +164,10 @@ def write(judged, points, opt):
     elif opt.output.exists() and not opt.output.is_file():  # a device or a pipe
         opt.output.write_bytes(data)
     else:
-        with utils.replacing(opt.output) as file:
+        with replacing(opt.output) as file:
             file.write(data)
         notice(f"written: {printable(opt.output)}")
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

@@ -16,7 +16,7 @@ NAMES = [
     (r"class|^k$|n_?labels|^n_?out|^out(put)?s?_?(size|dim|features|units)?$", "n_classes"),
     (r"feat|^d$|^n_?in(put)?s?$|^in(put)?s?_?(size|dim|features|units)?$", "n_features"),
     (r"^(lr|eta|alpha|rate|step|step_?size|learn\w*|l_rate|lrate)$|learning", "learning_rate"),
-    (r"l2|reg|penalty|lambd|lmbd|decay|^lam$", "l2_penalty"),
+    (r"l2|reg|(?<!l1_)penalty|lambd|lmbd|decay|^lam$", "l2_penalty"),
     (r"batch_?size", "batch_size"),
     (r"epoch|iter", "epochs"),
     (r"drop|^p$", "dropout"),
