@@ -275,6 +275,17 @@ def judge_large_scores(part, seen, explanation):
             part.add("softmax_unstable", "Here it gives numbers, but wrong ones.")
 
 
+def is_clipped(moved, expected):
+    """Whether a change is the expected one with its entries, or its length, cut."""
+    largest = np.abs(moved).max()
+    if not 0 < largest < 0.99 * np.abs(expected).max():
+        return False
+    if np.allclose(moved, np.clip(expected, -largest, largest), rtol=1e-3, atol=1e-3 * largest):
+        return True
+    scaled = expected * (np.linalg.norm(moved) / np.linalg.norm(expected))
+    return np.allclose(moved, scaled, rtol=1e-3, atol=1e-3 * largest)
+
+
 def judge_other_classes(part, seen, explanation):
     """Whether it works for another number of classes, and where a class is absent."""
     if explanation is None:
