@@ -35,7 +35,7 @@ SMALL_MLP_3 = {
 
 def shown(value):
     """An array as one line: (1, 2) for a vector, [1 2; 3 4] for a matrix."""
-    value = np.asarray(value, dtype=float)
+    value = np.asarray(value, dtype=float) + 0.0  # no -0
     if value.ndim == 0:
         return f"{float(value):.4g}"
     if value.ndim == 1:
