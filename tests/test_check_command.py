@@ -247,7 +247,8 @@ def test_a_bad_option_is_one_line_and_status_2(arguments, said):
 
 def test_ctrl_c_ends_the_children_and_is_one_line(tmp_path):
     (tmp_path / "hw1-q1.py").write_text(
-        "class Perceptron:\n    def update_weight(self): return 1\nwhile True: pass\n"
+        "class Perceptron:\n    def __init__(self, *sizes):\n        while True: pass\n"
+        "    def update_weight(self, x_i, y_i, **kwargs): return 1\n"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     process = subprocess.Popen(
