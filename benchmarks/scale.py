@@ -1,4 +1,4 @@
-"""Data larger than memory, and one run on several processes: the README's tables.
+"""Data larger than memory, and one run on several processes: the tables of docs/scale.md.
 
     python benchmarks/scale.py memory FOLDER        seconds an epoch and peak memory at 1, 10, 100 x
     python benchmarks/scale.py ranks -data_path data/intel_landscapes.npz
