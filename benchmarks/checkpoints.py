@@ -47,7 +47,7 @@ def timed(function, seconds):
 
 
 def measure(script, arguments, folder):
-    """(bytes of a checkpoint, seconds to write one, seconds an epoch to hold its state ready)."""
+    """(bytes of a checkpoint, seconds to write one, seconds per epoch to hold its state ready)."""
     writing, ending = [], []
     write, end = run.Run.save_checkpoint, run.Run.end_epoch
     run.Run.save_checkpoint = timed(write, writing)
@@ -78,7 +78,7 @@ def main(arguments):
     keeping.CHECKPOINT_SECONDS, keeping.CHECKPOINT_SHARE = 0, math.inf
     print(
         f"| model | checkpoint, MB | seconds to write | of {interval} s | "
-        "ms an epoch to hold it ready |"
+        "ms per epoch to hold it ready |"
     )
     print("|---|---|---|---|---|")
     for name, (script, *words) in MODELS.items():

@@ -138,7 +138,7 @@ def about_best(labels, records):
     if gap < high - low:
         sentences.append(
             f"It leads by {fraction(gap)}, less than its own accuracy moves in the last epochs "
-            f"({fraction(high - low)}): another last epoch could turn that round."
+            f"({fraction(high - low)}): another last epoch could turn that around."
         )
     highest = [i for i, accuracy in enumerate(tests) if accuracy == max(tests)]
     if highest == [best]:
