@@ -15,7 +15,7 @@ import base64
 
 import utils
 from editions.dataset import STANDIN, UNNAMED
-from editions.entry import KEYS, Entry, key_of, format_quantity
+from editions.entry import KEYS, Entry, format_quantity, key_of
 from editions.findings import about_disputes, comparison_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from conftest import tiny_arrays
 import utils
 from fast.pixels import open_folder
 from lab import known_data
+from lab.dataset import Data
 from lab.known_data import ANOTHER_SPLIT, KNOWN, OTHER_DATA, THE_VERY_DATA, Fingerprint
 from utils import SPLITS
 
@@ -53,21 +55,15 @@ def relation(name, arrays):
     return how if found == name else OTHER_DATA
 
 
-def recognised(arrays):
-    """The entry of the table whose very data this is, or None."""
-    name, how = known_data.identify(arrays)
-    return known_data.KNOWN[name] if how == THE_VERY_DATA else None
-
-
-def recognised_classes(arrays):
-    """The names of the classes of the known data set, or a split of it."""
-    return known_data.KNOWN[known_data.identify(arrays)[0]].classes
+def as_data(arrays):
+    """The arrays as a run has them, from a file whose name says nothing."""
+    return Data(arrays, Path("x.npz"), "x.npz", 1, "0" * 64, standin=False, default=False)
 
 
 def test_the_very_data(small, tmp_path):
     assert known_data.identify(small) == ("small", THE_VERY_DATA)
-    assert recognised(small).title == "small"
-    assert recognised_classes(small) == ("dark", "grey", "bright")
+    assert as_data(small).known.title == "small"
+    assert as_data(small).class_names == ("dark", "grey", "bright")
     assert relation("small", small) == THE_VERY_DATA
     assert relation("another", small) == OTHER_DATA
     # Labels of any integer type, as a column; the test set in any order; images on disk.
@@ -75,19 +71,19 @@ def test_the_very_data(small, tmp_path):
         key: a.astype(np.uint8)[:, None] if key.endswith("labels") else a
         for key, a in small.items()
     }
-    assert recognised(labels)
-    assert recognised(reordered(small, "test"))
+    assert as_data(labels).known
+    assert as_data(reordered(small, "test")).known
     for key, array in small.items():
         np.save(tmp_path / f"{key}.npy", array)
-    assert recognised(open_folder(tmp_path))
+    assert as_data(open_folder(tmp_path)).known
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_another_order_of_training_or_validation_is_another_split(small, split):
     other = reordered(small, split)
     assert known_data.identify(other) == ("small", ANOTHER_SPLIT)
-    assert recognised(other) is None
-    assert recognised_classes(other) == ("dark", "grey", "bright")
+    assert as_data(other).known is None
+    assert as_data(other).class_names == ("dark", "grey", "bright")
 
 
 def test_the_same_images_in_other_splits_are_another_split(small):
@@ -124,6 +120,7 @@ def test_other_data(small):
         assert known_data.identify(arrays) == (None, OTHER_DATA)
         assert relation("small", arrays) == OTHER_DATA
         n = arrays["train_labels"].max() + 1
+        assert as_data(arrays).class_names == [f"class {k}" for k in range(n)]
 
 
 def test_images_that_are_not_all_compared(small, monkeypatch):
@@ -149,7 +146,7 @@ def test_a_data_set_without_digests_is_known_by_its_counts(monkeypatch):
     assert relation("octmnist", arrays) == ANOTHER_SPLIT
     arrays["test_labels"] = np.repeat(np.arange(4), known.test_counts)
     assert relation("octmnist", arrays) == THE_VERY_DATA
-    assert recognised_classes(arrays)[2] == "drusen"
+    assert as_data(arrays).class_names[2] == "drusen"
     fewer = tiny_arrays(sizes=(99, 40, 20), shape=(4, 4), n_classes=4)
     assert relation("octmnist", fewer) == OTHER_DATA
 
