@@ -5,8 +5,8 @@
     python check.py class.zip -format html -output class.html
 
 A submission is a script, a folder or a zip; a folder or a zip of many of them is a class. No data
-file is needed: every part is run on small numbers of its own, in a child process that is kept in
-(docs/check.md says how far), and compared with a textbook and with the same textbook with one
+file is needed: every part is run on small numbers of its own, in a sandboxed child process
+(docs/check.md says how far it is kept in), and compared with a textbook and with the same textbook with one
 known mistake. What is known of mistakes is in checks/.
 
 Exit status: 0 if every part is right (or right by another convention, or fragile), 1 if not, 2 for
@@ -60,7 +60,7 @@ def parse_arguments(arguments):
     parser.add_argument(
         "-edition",
         choices=EDITIONS,
-        help="the skeleton that is filled in (default: found out from each submission)",
+        help="the skeleton that is filled in (default: detected in each submission)",
     )
     parser.add_argument(
         "-format", choices=("text", *WRITERS), default="text", help="default: %(default)s"

@@ -34,8 +34,8 @@ from lab.run import Run
 def cross_entropy(logits, gold):
     """-log softmax(logits)[gold], and its gradient at the logits: softmax(logits) - onehot(gold).
 
-    Of one example: logits (classes,), gold a class; a number and a list. Of several: logits
-    (n, classes), gold (n,); arrays of shape (n,) and (n, classes). The largest logit is subtracted
+    For one example, logits (classes,) and gold a class, a number and a list; for several, logits
+    (n, classes) and gold (n,), arrays of shape (n,) and (n, classes). The largest logit is subtracted
     first, as exp of the MLP's first logits, in the thousands, overflows.
     """
     if logits.ndim == 1:  # for so few numbers plain floats are several times faster than arrays
@@ -86,8 +86,8 @@ class LinearModel(Model):
 class Perceptron(LinearModel):
     """Rosenblatt's perceptron for several classes.
 
-    On pixels / 256 its W is exact in float32 too, as sums of multiples of 1/256 up to 2^16. What
-    rounding of the scores could change are near ties: see fast/ties.py.
+    On pixels / 256 its W is exact in float32 too, as sums of multiples of 1/256 up to 2^16. Rounding
+    of the scores could only change near ties: see fast/ties.py.
     """
 
     BLOCK = 32  # examples between two estimates of the rounding
@@ -161,8 +161,8 @@ class LogisticRegression(LinearModel):
     def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
         """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once.
 
-        Where W would be read, its scores are asked of the block; where it would change, the block
-        is given the error.
+        Where the textbook reads W, the block is asked for the scores; where the textbook changes
+        W, the block is given the error.
         """
         whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
         settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
@@ -293,7 +293,7 @@ def main(arguments):
 def train(opt, names, data):
     """One run from its seed to its figures: its options, its `Names`, its `Data`.
 
-    Returns the model and its history, a dict of numbers per epoch.
+    Returns the model and its history, a list with a dict of numbers per epoch.
     """
     utils.configure_seed(opt.seed)
     train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
@@ -339,7 +339,7 @@ def train(opt, names, data):
 def precisions(opt):
     """The types of the numbers that train and that evaluate: float32 where no printed digit changes.
 
-    Logistic regression trained in float32 would get one example in a million otherwise. The MLP's
+    Logistic regression trained in float32 would classify one example in a million differently. The MLP's
     digits depend on the order of summation in any precision.
     """
     if opt.standardize:

@@ -73,7 +73,7 @@ class FeedforwardNetwork(nn.Module):
 
 
 def gradient_step(X, y, model, optimizer, criterion):
-    """One optimiser step on a batch; returns its loss as a tensor, which waits for no device."""
+    """One optimiser step on a batch; returns its loss as a tensor, so that nothing waits for the device."""
     optimizer.zero_grad()
     loss = criterion(model(X), y)
     loss.backward()
@@ -94,7 +94,7 @@ def train_epoch(batches, count, model, optimizer, criterion, step=train_batch):
 
     `step` is called as `train_batch` is.
     """
-    # Not a list: small tensors that stay, between batches that go, would scatter over the memory.
+    # Not a list: small tensors kept between batches that are freed would fragment the memory.
     losses = torch.empty(count, device=next(model.parameters()).device)
     for i, batch in enumerate(batches):
         losses[i] = step(*batch, model, optimizer, criterion)
@@ -198,7 +198,7 @@ def device(text):
 def main(arguments, team=ALONE):
     """Train what the command line, a list of words, asks for; returns what `train` does.
 
-    `team` : of the processes that train together, under torchrun; see lab/ranks.py.
+    team : the processes that train together, under torchrun; see lab/ranks.py.
     """
     return team.run(parse_arguments(arguments), functools.partial(train, team=team))
 
@@ -206,7 +206,7 @@ def main(arguments, team=ALONE):
 def train(opt, names, data, team=ALONE):
     """One run from its seed to its figures: its options, its `Names`, its `Data`.
 
-    Returns the model and its history, a dict of numbers per epoch.
+    Returns the model and its history, a list with a dict of numbers per epoch.
     """
     utils.configure_seed(opt.seed)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None

@@ -95,7 +95,7 @@ def parse_arguments(arguments):
     number("-examples", whole(2, MAX_ENTRIES), 500, "training images, drawn from the file's")
     number("-hidden_size", whole(2, 1000), 20, "hidden units of the MLP")
     number("-starts", whole(2, 20), 4, "starts of each model")
-    number("-l2_penalty", positive, 0.01, "of both models, above 0: it makes one end of many")
+    number("-l2_penalty", positive, 0.01, "of both models; above 0, for a single minimum")
     number("-steps", whole(1, 10**6), 1000, "steps of each descent at most")
 
     for name, command in questions.choices.items():

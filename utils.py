@@ -288,7 +288,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     """A matplotlib Figure of one or more curves against the epochs.
 
     epochs : the epochs' numbers.
-    curves : {label: values}, a value an epoch; values that are not finite leave a gap.
+    curves : {label: values}, one value per epoch; values that are not finite leave a gap.
     ylabel : the quantity, with its unit if it has one.
     title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.
@@ -356,7 +356,7 @@ def plot_weights(W, image_shape, title, class_names=None, show=False):
 
     W : ndarray of shape (n_classes, features), without the bias's column.
     image_shape : (height, width) or (height, width, channels), with `features` entries.
-    class_names : a name a class; without them "class 0" and so on.
+    class_names : one name per class; without them "class 0" and so on.
     title, show : as for `plot_curves`.
     """
     n_classes = len(W)

@@ -19,7 +19,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from lab import run
+from lab import keeping, run
 from lab.dataset import DEFAULT
 from lab.options import Parser, count
 from lab.process import run_script
@@ -47,7 +47,7 @@ def timed(function, seconds):
 
 
 def measure(script, arguments, folder):
-    """(bytes of a checkpoint, seconds to write one, seconds an epoch to hold its state ready)."""
+    """(bytes of a checkpoint, seconds to write one, seconds per epoch to hold its state ready)."""
     writing, ending = [], []
     write, end = run.Run.save_checkpoint, run.Run.end_epoch
     run.Run.save_checkpoint = timed(write, writing)
@@ -74,11 +74,11 @@ def main(arguments):
     )
     parser.add_argument("-epochs", type=count, default=4, help="of each model (default: 4)")
     opt = parser.parse_args(arguments)
-    interval = run.CHECKPOINT_SECONDS
-    run.CHECKPOINT_SECONDS, run.CHECKPOINT_SHARE = 0, math.inf
+    interval = keeping.CHECKPOINT_SECONDS
+    keeping.CHECKPOINT_SECONDS, keeping.CHECKPOINT_SHARE = 0, math.inf
     print(
         f"| model | checkpoint, MB | seconds to write | of {interval} s | "
-        "ms an epoch to hold it ready |"
+        "ms per epoch to hold it ready |"
     )
     print("|---|---|---|---|---|")
     for name, (script, *words) in MODELS.items():

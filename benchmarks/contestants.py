@@ -178,7 +178,7 @@ def sklearn_linear(data_path, model, l2="0"):
 
 
 def sklearn_mlp(data_path, hidden_size, denominator):
-    """scikit-learn's MLPClassifier, an example a step, without momentum and penalty.
+    """scikit-learn's MLPClassifier, one example per step, without momentum and penalty.
 
     An epoch is `partial_fit` on the first n / denominator examples, its seconds scaled up to n.
     """
@@ -198,7 +198,7 @@ def sklearn_mlp(data_path, hidden_size, denominator):
 
 
 def torch_mlp(data_path, hidden_size, denominator):
-    """The MLP in torch, an example a step, on tensors in memory.
+    """The MLP in torch, one example per step, on tensors in memory.
 
     An epoch is n / denominator examples in a random order, its seconds scaled up to n.
     """

@@ -3,7 +3,7 @@
     python benchmarks/growth.py -data_path data/intel_landscapes.npz
 
 Trains each model on parts of the data: fewer examples, images cropped to fewer rows or tiled to
-more, fewer and more hidden units; the rest as in the whole set. Draws seconds an epoch with a
+more, fewer and more hidden units; the rest as in the whole set. Draws seconds per epoch with a
 straight line by least squares through the points, plots/growth.png, and prints the lines as a
 Markdown table. An epoch is what the scripts' own clock counts as training; the median of a few
 after one to warm up. On an otherwise idle machine; a few minutes.
@@ -128,7 +128,7 @@ def print_fits(points):
 
 
 def draw(points, title):
-    """A figure of three panels: seconds an epoch against examples, features and hidden units."""
+    """A figure of three panels: seconds per epoch against examples, features and hidden units."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4), layout="constrained")
@@ -144,7 +144,7 @@ def draw(points, title):
         panel.set_xlim(left=0)
         panel.locator_params(axis="x", nbins=5)
         panel.set_ylim(bottom=0)
-        panel.set_ylabel("seconds an epoch")
+        panel.set_ylabel("seconds per epoch")
         panel.grid(alpha=0.3)
         if by_model:
             panel.legend(fontsize="small")

@@ -1,6 +1,6 @@
-"""Data larger than memory, and one run on several processes: the README's tables.
+"""Data larger than memory, and one run on several processes: the tables of docs/scale.md.
 
-    python benchmarks/scale.py memory FOLDER        seconds an epoch and peak memory at 1, 10, 100 x
+    python benchmarks/scale.py memory FOLDER        seconds per epoch and peak memory at 1, 10, 100 x
     python benchmarks/scale.py ranks -data_path data/intel_landscapes.npz
 
 `memory` draws the stand-in in FOLDER at so many times its size, unpacks it there and trains from
@@ -48,7 +48,7 @@ def data_folder(folder, times):
 
 
 def memory(folder, times):
-    """Print seconds an epoch and peak memory of each model at each size, and the arithmetic."""
+    """Print seconds per epoch and peak memory of each model at each size, and the arithmetic."""
     print("| model | examples | on disk | training, s | evaluation, s | peak memory |")
     print("|---|---|---|---|---|---|")
     lines = []
@@ -77,7 +77,7 @@ def memory(folder, times):
 
 def ranks(data_path, repeats):
     """Print the paired times of one process with two threads and two ranks with one thread each."""
-    print("| batch | 1 process, 2 threads, s an epoch | 2 ranks, 1 thread each | ratio |")
+    print("| batch | 1 process, 2 threads, s per epoch | 2 ranks, 1 thread each | ratio |")
     print("|---|---|---|---|")
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", 2)
     for batch_size in BATCH_SIZES:
@@ -96,7 +96,7 @@ def ranks(data_path, repeats):
 def parse_arguments(arguments):
     parser = Parser(description="Data larger than memory, and one run on several processes.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    sub = commands.add_parser("memory", help="seconds and memory an epoch as the data grow")
+    sub = commands.add_parser("memory", help="seconds and memory per epoch as the data grow")
     sub.add_argument(
         "folder", type=Path, metavar="FOLDER", help="where the data are drawn and kept"
     )

@@ -1,6 +1,6 @@
 """Measure speed and memory against what a student could pick instead, and print the table.
 
-    pip install -r requirements.txt -r benchmarks/requirements.txt
+    pip install -r requirements-dev.txt
     python benchmarks/speed.py -data_path data/intel_landscapes.npz
     python benchmarks/speed.py -only mlp logistic_regression/plain edition
 
@@ -344,7 +344,7 @@ def main(arguments):
     if left_out:
         print(
             f"\nLeft out: {', '.join(left_out)}, because scikit-learn is not installed "
-            "('pip install -r benchmarks/requirements.txt')."
+            "('pip install -r requirements-dev.txt')."
         )
     sys.exit(1 if table.missed else 0)
 

@@ -232,14 +232,6 @@ class MLP:
 # An epoch, its loss, predictions
 
 
-def each_example(step, weights, X, y):
-    """The weights after every step, those at the start first."""
-    course = [weights]
-    for x_i, y_i in zip(X, y, strict=True):
-        course.append(step(course[-1], x_i, y_i))
-    return course
-
-
 def epoch_losses(textbook, course, X, y, loss=cross_entropy):
     """The loss of each example just before its own step."""
     pairs = zip(course, X, y, strict=False)

@@ -28,7 +28,7 @@ def key_of(quantity):
     return KEYS[quantity][0]
 
 
-def written(quantity, value):
+def format_quantity(quantity, value):
     """A published quantity, or ours, as text: a number, a pair, or a mean with its deviation."""
     key = key_of(quantity)
     if isinstance(value, list):
@@ -165,7 +165,7 @@ class Entry:
         """Our row and the published ones: (class, who, the columns' numbers as text, note)."""
 
         def row(kind, who, values, note):
-            return kind, who, [written(q, values.get(q)) for q in columns], note
+            return kind, who, [format_quantity(q, values.get(q)) for q in columns], note
 
         notes = [self.verdict()[0]]
         if self.record and one_class(self.record, self.dataset, self.job.predictions()):
@@ -213,12 +213,15 @@ class Entry:
         """The run's row in the first table: (as the report has it, as its csv does)."""
         said, reference = "", self.reference()
         if reference:
-            numbers = [f"{head_of(key_of(split))} {written(split, reference[split])}"
+            numbers = [f"{head_of(key_of(split))} {format_quantity(split, reference[split])}"
                        for split in SPLITS if split in reference]  # fmt: skip
             numbers += filter(None, (reference["flaw"], reference["note"]))
             said = f"{reference['source']}: {', '.join(numbers)}" if numbers else ""
         band = self.experiment.band
-        bands = [f"{head_of(key_of(split))} {written(split, pair)}" for split, pair in band.items()]
+        bands = [
+            f"{head_of(key_of(split))} {format_quantity(split, pair)}"
+            for split, pair in band.items()
+        ]
         who = {"question": self.question.number, "run": self.experiment.name}
         ours = {key_of(split): self.ours.get(split) for split in SPLITS}
         verdict = self.verdict()[0]

@@ -11,7 +11,7 @@ from utils import SPLITS
 FEWEST = 3  # epochs: one or two points are no curve
 
 
-def fraction(value):
+def accuracy_text(value):
     """An accuracy as '.4597'."""
     return as_text("val_acc", float(value))
 
@@ -43,11 +43,11 @@ def run_findings(record, dataset, predictions=None):
     gap = final["train_acc"] - final["val_acc"]
     side = "above" if gap >= 0 else "below"
     sentences.append(
-        f"Validation accuracy ends at {fraction(final['val_acc'])}; its highest is "
-        f"{fraction(best['val_acc'])}, in epoch {best['epoch']} of {n}."
+        f"Validation accuracy ends at {accuracy_text(final['val_acc'])}; its highest is "
+        f"{accuracy_text(best['val_acc'])}, in epoch {best['epoch']} of {n}."
     )
     sentences.append(
-        f"Training accuracy ends at {fraction(final['train_acc'])}, {fraction(abs(gap))} {side} "
+        f"Training accuracy ends at {accuracy_text(final['train_acc'])}, {accuracy_text(abs(gap))} {side} "
         "validation accuracy."
     )
     for key, words in (("val_loss", "validation loss"), ("train_loss", "training loss"),
@@ -63,8 +63,8 @@ def run_findings(record, dataset, predictions=None):
     if count > 1:
         oscillates = ": it oscillates" if high - low > 0.1 else ""
         sentences.append(
-            f"Over the last {count} epochs validation accuracy runs from {fraction(low)} to "
-            f"{fraction(high)}{oscillates}."
+            f"Over the last {count} epochs validation accuracy runs from {accuracy_text(low)} to "
+            f"{accuracy_text(high)}{oscillates}."
         )
     return sentences
 
@@ -104,18 +104,20 @@ def comparison_findings(labels, records, timed):
 def moving(record):
     """'over its last 40 epochs from .5990 to .6180'."""
     count, low, high = comparison.last_epochs(record)
-    return f"over its last {count} epochs it moves between {fraction(low)} and {fraction(high)}"
+    return f"over its last {count} epochs it moves between {accuracy_text(low)} and {accuracy_text(high)}"
 
 
 def about_tie(labels, records, tied):
     """Several runs share the highest accuracy, so none of them is the best."""
     others = [i for i in range(len(records)) if i not in tied]
     finals = [comparison.final_accuracy(record) for record in records]
-    against = join_words([f"{fraction(finals[i])} ({labels[i]})" for i in others])
+    against = join_words([f"{accuracy_text(finals[i])} ({labels[i]})" for i in others])
     against = f", against {against}" if others else ""
-    tests = join_words([f"{fraction(records[i].final['test_acc'])} ({labels[i]})" for i in tied])
+    tests = join_words(
+        [f"{accuracy_text(records[i].final['test_acc'])} ({labels[i]})" for i in tied]
+    )
     names = join_words([labels[i] for i in tied])
-    level = f"{fraction(finals[tied[0]])}{against}"
+    level = f"{accuracy_text(finals[tied[0]])}{against}"
     return [
         f"Tied by final validation accuracy, so none is best: {names}, with {level}.",
         f"Their test accuracies, which select nothing, are {tests}.",
@@ -128,8 +130,8 @@ def about_best(labels, records):
     finals = [comparison.final_accuracy(record) for record in records]
     tests = [record.final["test_acc"] for record in records]
     others = [i for i in range(len(records)) if i != best]
-    against = join_words([f"{fraction(finals[i])} ({labels[i]})" for i in others])
-    level = f"{fraction(finals[best])} ({moving(records[best])})"
+    against = join_words([f"{accuracy_text(finals[i])} ({labels[i]})" for i in others])
+    level = f"{accuracy_text(finals[best])} ({moving(records[best])})"
     sentences = [
         f"Best by final validation accuracy: {labels[best]}, with {level} against {against}."
     ]
@@ -137,16 +139,16 @@ def about_best(labels, records):
     _, low, high = comparison.last_epochs(records[best])
     if gap < high - low:
         sentences.append(
-            f"It leads by {fraction(gap)}, less than its own accuracy moves in the last epochs "
-            f"({fraction(high - low)}): another last epoch could turn that round."
+            f"It leads by {accuracy_text(gap)}, less than its own accuracy moves in the last epochs "
+            f"({accuracy_text(high - low)}): another last epoch could turn that around."
         )
     highest = [i for i, accuracy in enumerate(tests) if accuracy == max(tests)]
     if highest == [best]:
-        sentences.append(f"Its test accuracy, {fraction(tests[best])}, is the highest too.")
+        sentences.append(f"Its test accuracy, {accuracy_text(tests[best])}, is the highest too.")
     else:
         sentences.append(
-            f"Its test accuracy is {fraction(tests[best])}; the highest, which selects nothing, is "
-            f"{fraction(max(tests))} ({join_words([labels[i] for i in highest])})."
+            f"Its test accuracy is {accuracy_text(tests[best])}; the highest, which selects nothing, is "
+            f"{accuracy_text(max(tests))} ({join_words([labels[i] for i in highest])})."
         )
     for i in others:
         # Against the epoch in which the other gets there itself: where its curve swings, its last

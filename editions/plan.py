@@ -35,8 +35,8 @@ PICTURES = {
     "confusion": "test images of each class, and what they are taken for",
     "mistakes": "test images that are wrong with most confidence",
 }
-# Seconds a training example and feature takes in an epoch on one core of 2024: of a linear model, and
-# for each hidden unit of the first layer; and an update in PyTorch. What was measured replaces them.
+# Seconds per training example and feature in an epoch on one core of 2024: of a linear model, and for
+# each hidden unit of the first layer; and seconds per update in PyTorch. What was measured replaces them.
 LINEAR, UNIT, UPDATE = 3e-9, 6e-11, 1e-3
 START = {"hw1-q1.py": 2.0, "hw1-q2.py": 5.0, PROOFS: 7.0}  # seconds to start, draw and end
 MEMORY = {"hw1-q1.py": 0.15e9, "hw1-q2.py": 0.6e9, PROOFS: 0.15e9}  # bytes beside the images
@@ -124,7 +124,8 @@ class Run(Job):
     """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
 
     opt, name : as the script resolves them; see `lab.sweep.Sweep`.
-    figures_drawn : its `lab.figures.Figure`s, all of which it draws in both formats.
+    drawn : its `lab.figures.Figure`s, all of which it draws in both formats.
+    dataset : what it is given to train on.
     """
 
     opt: argparse.Namespace

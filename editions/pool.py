@@ -90,7 +90,7 @@ class Pool:
         self.stopping = False
         self.done = dict.fromkeys((job.title for job in left), 0)  # epochs
         self.first = {}  # {title: (epochs done when its first epoch began, when that was)}
-        self.pace = {}  # {title: seconds an epoch, measured}
+        self.pace = {}  # {title: seconds per epoch, measured}
         self.bar = tqdm(
             total=sum(job.epochs for job in left),
             bar_format="{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} epochs{postfix}",

@@ -15,7 +15,7 @@ import base64
 
 import utils
 from editions.dataset import STANDIN, UNNAMED
-from editions.entry import KEYS, Entry, key_of, written
+from editions.entry import KEYS, Entry, format_quantity, key_of
 from editions.findings import about_disputes, comparison_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
@@ -167,7 +167,7 @@ class Section:
 
     def baseline_row(self):
         who, shares = self.base
-        return who, [written(q, shares[q]) if q in shares else "" for q in self.columns()]
+        return who, [format_quantity(q, shares[q]) if q in shares else "" for q in self.columns()]
 
     def earlier_number(self, entry):
         """The number of the earlier question that shows the run's curves, or ""."""

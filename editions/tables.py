@@ -28,7 +28,7 @@ by step. Its fields, * for those that may be left out:
                         note *, flaw * } each: a number, [lowest, highest] or
                         { mean, deviation, count }, accuracies as fractions; `flaw` says what is
                         wrong with them: then they are shown, and never compared with
-            logs *      { file, source, flaw * } each: printed figures, an epoch a line, in logs/
+            logs *      { file, source, flaw * } each: printed numbers, a line per epoch, in logs/
 
 A question may repeat an experiment of another one; it runs once.
 """
@@ -61,7 +61,7 @@ SAMPLES = {
 
 @dataclass(frozen=True)
 class Log:
-    """The figures that another program printed: `rows` is {quantity: [text]}, an epoch each."""
+    """The figures that another program printed: `rows` is {quantity: [text]}, one text per epoch."""
 
     source: str
     flaw: str

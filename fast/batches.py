@@ -1,4 +1,4 @@
-"""The batches of torch's DataLoader, fetched whole from one tensor of bytes, no example touched alone."""
+"""The batches of torch's DataLoader, fetched whole from one tensor of bytes, not example by example."""
 
 import math
 

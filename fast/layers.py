@@ -1,4 +1,4 @@
-"""Parts of a torch model that compute what torch's own compute, sooner on a CPU."""
+"""Parts of a torch model that compute what torch's own compute, faster on a CPU."""
 
 import torch
 from torch import nn
@@ -31,7 +31,7 @@ def softmax_regression_step(X, y, model, optimizer, criterion):
     logits. The gradient at the logits is (softmax - onehot(y)) / batch, as in Question 1. Autograd
     comes to the same, but its bookkeeping takes longer than the two products of a few columns.
 
-    ValueError for a criterion of which that is not the gradient.
+    ValueError for a criterion with another gradient.
     """
     plain = nn.CrossEntropyLoss()
     if type(criterion) is not type(plain) or (

@@ -1,4 +1,4 @@
-"""What hw1-q2.py asks of the processes that train together, where there is one: see ranks.Team."""
+"""What hw1-q2.py asks of the processes that train together, where there is only one: see ranks.Team."""
 
 from lab import sweep
 from lab.run import Run

@@ -1,6 +1,6 @@
-"""A checkpoint's file: all that a run goes on from, an npz of plain arrays, of which nothing is trusted.
+"""A checkpoint's file: all that a run resumes from, an npz of plain arrays that is read without trust.
 
-Which are written when, and which is gone on from, is in lab/keeping.py.
+When one is written, and from which one a run resumes, is in lab/keeping.py.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ def _check(checkpoint):
 
 
 def read_state(checkpoint, quantities):
-    """(state, history) of a checkpoint: a dict of arrays, and a dict of `quantities` an epoch.
+    """(state, history) of a checkpoint: a dict of arrays, and a list with a dict of `quantities` per epoch.
 
     Nothing in it is executed, and no more memory is taken than the file has bytes. InputError where
     it is damaged or does not fit.
@@ -116,7 +116,7 @@ def read_state(checkpoint, quantities):
 def write_checkpoint(checkpoint, history, state, before=None):
     """Write a checkpoint at its path.
 
-    history : a list of numbers an epoch. state : a dict of arrays.
+    history : a list of numbers per epoch. state : a dict of arrays.
     before : where the run's own last checkpoint, at the same path, goes; None if there is none.
 
     Raises NotWritten.

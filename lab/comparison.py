@@ -43,13 +43,13 @@ def measured_alike(records):
 
 
 def table(settings, records, baseline=None):
-    """The rows of a comparison: dicts of a run's settings and numbers, a key a column.
+    """The rows of a comparison: a dict of settings and numbers per run, a key per column.
 
     The column "best" marks the highest final validation accuracy, or those that tie, and "moves" is
     how far that accuracy moves over the last epochs; the test accuracy is reported and selects
     nothing. Runs that differ in nothing but the seed are repetitions, and none of them is best.
 
-    settings : a dict a run, {option: value}.
+    settings : one dict per run, {option: value}.
     baseline : {"val_acc": share, "test_acc": share} of the most frequent class, for a last row.
     """
     tied = tied_with_best(records)
@@ -185,7 +185,7 @@ def shared_quantities(records, only=None):
 
 
 def overlays(records, labels, subject, data_title, only=None, show=False):
-    """Yield (quantity, figure) for each quantity that all histories have, a curve a run.
+    """Yield (quantity, figure) for each quantity that all histories have, a curve per run.
 
     A run with fewer epochs than another ends earlier. `only` is a list of quantities, or None for all.
     """

@@ -23,7 +23,7 @@ class Figure:
     best: str | None = None
 
     def draw(self, history, title, show=False):
-        """The matplotlib figure of a history, a dict of numbers an epoch."""
+        """The matplotlib figure of a history, a list with a dict of numbers per epoch."""
         epochs = list(range(1, len(history) + 1))
         curves = {label: [row[key] for row in history] for label, key in self.curves.items()}
         return utils.plot_curves(epochs, curves, self.ylabel, title, self.best, show)

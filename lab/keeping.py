@@ -18,7 +18,7 @@ class NoCheckpoint(InputError):
 
 
 class Checkpoints:
-    """Of one run, in its folder.
+    """The checkpoints of one run, in its folder.
 
     folder : `folder.RunFolder`.
     names : `names.Names`.

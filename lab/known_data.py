@@ -252,18 +252,6 @@ def identify(arrays):
     return found
 
 
-def recognise(arrays):
-    """The Known whose very data this is, or None."""
-    name, found = identify(arrays)
-    return KNOWN[name] if found == THE_VERY_DATA else None
-
-
-def relation(known_name, arrays):
-    """What the arrays are to a known data set: THE_VERY_DATA, ANOTHER_SPLIT or OTHER_DATA."""
-    name, found = identify(arrays)
-    return found if name == known_name else OTHER_DATA
-
-
 def landscape_names():
     """The file names of the public photographs: ({class: names} of seg_train, the same of seg_test).
 
@@ -280,11 +268,3 @@ def landscape_names():
         }
 
     return names(range(20_056)), names(range(20_056, len(labels)))
-
-
-def class_names(arrays):
-    """The names of the classes, of a known data set or a split of it; else class 0, class 1, ..."""
-    name, _ = identify(arrays)
-    if name:
-        return KNOWN[name].classes
-    return tuple(f"class {k}" for k in range(int(np.max(arrays["train_labels"])) + 1))

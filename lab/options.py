@@ -144,7 +144,7 @@ class ModelParser(Parser):
 
     def shared_options(self):
         """Add the options that mean the same in both scripts."""
-        self.option("standardize", bool, False, "standardise each feature", title=None)
+        self.option("standardize", bool, False, "standardise each feature")
         self.option("seed", seed, 42, "of the weights, the order of examples and dropout")
         add = self.add_argument
         add("-data_path", metavar="NPZ", help="images and labels; a folder of .npy files is read "

@@ -35,7 +35,7 @@ class Record:
     ranks, threads : processes that trained together, and threads of each.
     runs_at_a_time : runs that shared the machine, as far as is known.
     initial : accuracies before training.
-    epochs : a dict of numbers an epoch, "epoch" counting from 1.
+    epochs : a dict of numbers per epoch, "epoch" counting from 1.
     final : train_acc, val_acc and test_acc; {} of an interrupted run.
     best : val_acc and epoch of the highest validation accuracy.
     seconds : {clock: seconds} for the CLOCKS.
@@ -103,7 +103,7 @@ def versions():
 
 
 def read_record(path):
-    """The `Record` in a file, of which nothing is taken on trust.
+    """The `Record` in a file, every part of it checked.
 
     InputError where the file is missing, cannot be read or is not a whole record.
     """

@@ -13,7 +13,7 @@ from lab.comparison import curves_figure, final_accuracy, shared_quantities
 def grouped(settings, records):
     """(settings, groups): the runs put together that differ in nothing but `seed`, in their order.
 
-    settings : a dict a run, {option: value}. Each group is a list of records.
+    settings : one dict per run, {option: value}. Each group is a list of records.
     """
     groups = {}
     for setting, record in zip(settings, records, strict=True):
@@ -28,7 +28,7 @@ def deviation(values):
 
 
 def table(settings, groups, baseline=None):
-    """The rows of a comparison over seeds: a setting each, with mean, deviation and range.
+    """The rows of a comparison over seeds: one per setting, with mean, deviation and range.
 
     The best mean is that of the final validation accuracy; `baseline` as in `comparison.table`.
     """
@@ -53,7 +53,7 @@ def table(settings, groups, baseline=None):
 
 
 def overlays(groups, labels, subject, data_title, only=None, show=False):
-    """Yield (quantity, figure): for each setting a bold mean, a thin line a seed, and the band from
+    """Yield (quantity, figure): for each setting a bold mean, a thin line per seed, and the band from
     the lowest to the highest seed.
 
     `only` is a list of quantities, or None for all. Where a setting's runs have other numbers of

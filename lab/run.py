@@ -1,12 +1,12 @@
 """One run of one model: the loop over its epochs, its clock, its bar, and what it leaves behind.
 
-    with Run(opt, data, ...) as run:        refuses a folder it cannot write, and to run beside
+    with Run(script, opt, ...) as run:      refuses a folder it cannot write, and to run beside
                                             another run of the same settings
         run.load_checkpoint(restore)        when asked to resume
         for epoch in run.epochs():          prints "Training epoch i"
             with run.clock("training"): ...
             run.end_epoch(line, state, ...) prints, remembers, writes a checkpoint when due
-        run.finish(train_acc=..., ...)      figures, record, results, the last checkpoint
+        run.finish(outcome, test_acc=...)   figures, record, results, the last checkpoint
 
 A run can be stopped at any moment. The epoch under way is dropped; what was finished is kept. A file
 that cannot be written holds nothing else up: it is named at the end, in an `Incomplete`.
@@ -36,7 +36,7 @@ from utils import InputError, notice
 
 
 class Watched:
-    """A matrix read in slices, whose reading moves a bar by an epoch in all."""
+    """A matrix read in slices, whose reading, once through, moves the bar by one epoch."""
 
     def __init__(self, X, bar):
         self.X, self.shape, self.bar = X, X.shape, bar
@@ -83,7 +83,7 @@ class Run:
         self.bar = tqdm(disable=True)
         self.initial = {}
         self.final = {}
-        self.history = []  # one dict of figures an epoch
+        self.history = []  # one dict of numbers per epoch
         self.seconds = dict.fromkeys(record.CLOCKS, 0.0)
         self.snapshot = (0, {})  # after how many epochs, and the state then, ready to be written
         self.resumed_at = 0  # after how many epochs
@@ -117,7 +117,7 @@ class Run:
             if kind is not None:
                 self._keep(stopped=isinstance(error, KeyboardInterrupt))
             try:
-                sys.stdout.flush()  # a line may be left, of which the stop came in the middle
+                sys.stdout.flush()  # of a line that the stop interrupted, a part may be left
             except OSError:
                 drop_output()
             unwritten = self.folder.what_is_unwritten()
@@ -203,22 +203,22 @@ class Run:
             self.say(f"Training epoch {epoch}")
             yield epoch
 
-    def end_epoch(self, line, state, **figures):
-        """Print the epoch's line, remember its figures, and save a checkpoint when one is due.
+    def end_epoch(self, line, state, **numbers):
+        """Print the epoch's line, remember its numbers, and save a checkpoint when one is due.
 
         `state` is a dict of arrays from which the run can go on; see `load_checkpoint`.
         """
         self.say(line)
-        self.history.append(figures)
-        self._warn_if_not_finite(figures)
+        self.history.append(numbers)
+        self._warn_if_not_finite(numbers)
         copy = {name: np.array(value) for name, value in state.items()}
         self.snapshot = (len(self.history), copy)
         if self.checkpoints.is_due():
             self.save_checkpoint()
 
-    def _warn_if_not_finite(self, figures):
-        """Say, the first time that a figure is nan or infinite, which one; the run goes on."""
-        for name, value in figures.items():
+    def _warn_if_not_finite(self, numbers):
+        """Say, the first time that a number is nan or infinite, which one; the run goes on."""
+        for name, value in numbers.items():
             if not math.isfinite(value) and not self.warned:
                 self.warned = True
                 notice(
@@ -305,7 +305,7 @@ class Run:
         )
 
     def identity(self):
-        """What a checkpoint must agree in to be this run's: options but the epochs, data, figures."""
+        """What a checkpoint must agree in to be this run's: options but the epochs, data, quantities."""
         options = {k: v for k, v in recorded_options(self.opt).items() if k != "epochs"}
         whole = {**options, "data": self.data.sha256, "quantities": self.quantities}
         return json.loads(json.dumps(whole))

@@ -16,7 +16,7 @@ class Findings(NamedTuple):
 
     top : those with the highest mean of the final validation accuracies, most often one.
     alike : those that cannot be told from the first of these, Holm over all pairs.
-    sentences : this in words, then a sentence a pair.
+    sentences : this in words, then a sentence per pair.
     """
 
     top: list
@@ -56,13 +56,13 @@ def findings(labels, groups, of_top=False):
 def compare(settings, records, model, data_title, show=False):
     """(rows, sentences, figures) of a sweep in which `seed` is one of the options.
 
-    rows : of `repetitions.table`, a setting each; "best" marks the settings that cannot be told from
+    rows : of `repetitions.table`, one per setting; "best" marks the settings that cannot be told from
         the best one too.
     sentences : what can be said of the settings, or of the only one; none, and a notice, without
         scipy.
     figures : pairs (quantity, figure) as of `repetitions.overlays`.
 
-    settings : a dict a run, {option: value}, `seed` among them.
+    settings : one dict per run, {option: value}, `seed` among them.
     """
     settings, groups = repetitions.grouped(settings, records)
     labels = [label_of(setting) for setting in settings]

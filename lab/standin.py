@@ -23,8 +23,8 @@ from lab.known_data import LANDSCAPES as CLASSES
 SPLITS = {"train": 12_630, "val": 1_404, "test": 3_000}
 SIZE = 48  # pixels a side
 CHUNK = 512  # images drawn at once: the unit of memory and of the random stream
-# Of the seeds 1 to 6 the one whose last epoch shows best what the l2 penalty does. After an update
-# an example, single epochs lie two or three points above or below their mean, as they do on the
+# Of the seeds 1 to 6 the one whose last epoch shows best what the l2 penalty does. With an update
+# per example, single epochs lie two or three points above or below their mean, as they do on the
 # photographs; with every seed the mean of the late epochs gains from the penalty.
 SEED = 4
 

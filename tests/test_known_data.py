@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from conftest import tiny_arrays
 import utils
 from fast.pixels import open_folder
 from lab import known_data
+from lab.dataset import Data
 from lab.known_data import ANOTHER_SPLIT, KNOWN, OTHER_DATA, THE_VERY_DATA, Fingerprint
 from utils import SPLITS
 
@@ -47,30 +49,41 @@ def reordered(arrays, split, order=None):
     return arrays | {key: arrays[key][order] for key in keys}
 
 
+def relation(name, arrays):
+    """What the arrays are to a known data set."""
+    found, how = known_data.identify(arrays)
+    return how if found == name else OTHER_DATA
+
+
+def as_data(arrays):
+    """The arrays as a run has them, from a file whose name says nothing."""
+    return Data(arrays, Path("x.npz"), "x.npz", 1, "0" * 64, standin=False, default=False)
+
+
 def test_the_very_data(small, tmp_path):
     assert known_data.identify(small) == ("small", THE_VERY_DATA)
-    assert known_data.recognise(small).title == "small"
-    assert known_data.class_names(small) == ("dark", "grey", "bright")
-    assert known_data.relation("small", small) == THE_VERY_DATA
-    assert known_data.relation("another", small) == OTHER_DATA
+    assert as_data(small).known.title == "small"
+    assert as_data(small).class_names == ("dark", "grey", "bright")
+    assert relation("small", small) == THE_VERY_DATA
+    assert relation("another", small) == OTHER_DATA
     # Labels of any integer type, as a column; the test set in any order; images on disk.
     labels = {
         key: a.astype(np.uint8)[:, None] if key.endswith("labels") else a
         for key, a in small.items()
     }
-    assert known_data.recognise(labels)
-    assert known_data.recognise(reordered(small, "test"))
+    assert as_data(labels).known
+    assert as_data(reordered(small, "test")).known
     for key, array in small.items():
         np.save(tmp_path / f"{key}.npy", array)
-    assert known_data.recognise(open_folder(tmp_path))
+    assert as_data(open_folder(tmp_path)).known
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_another_order_of_training_or_validation_is_another_split(small, split):
     other = reordered(small, split)
     assert known_data.identify(other) == ("small", ANOTHER_SPLIT)
-    assert known_data.recognise(other) is None
-    assert known_data.class_names(other) == ("dark", "grey", "bright")
+    assert as_data(other).known is None
+    assert as_data(other).class_names == ("dark", "grey", "bright")
 
 
 def test_the_same_images_in_other_splits_are_another_split(small):
@@ -81,14 +94,14 @@ def test_the_same_images_in_other_splits_are_another_split(small):
     parts = {"train": order[:250], "val": order[250:350], "test": order[350:]}
     arrays = {f"{split}_images": images[rows] for split, rows in parts.items()}
     arrays |= {f"{split}_labels": labels[rows] for split, rows in parts.items()}
-    assert known_data.relation("small", arrays) == ANOTHER_SPLIT
+    assert relation("small", arrays) == ANOTHER_SPLIT
 
 
 def test_one_pixel_or_one_label_is_enough_not_to_be_the_very_data(small):
     for key in ("train_images", "val_images", "test_images", "train_labels", "test_labels"):
         changed = small[key].copy()
         changed[-1] = (changed[-1] + 1) % 3
-        assert known_data.relation("small", small | {key: changed}) == ANOTHER_SPLIT, key
+        assert relation("small", small | {key: changed}) == ANOTHER_SPLIT, key
 
 
 def test_other_data(small):
@@ -105,9 +118,9 @@ def test_other_data(small):
         tiny_arrays(),
     ):
         assert known_data.identify(arrays) == (None, OTHER_DATA)
-        assert known_data.relation("small", arrays) == OTHER_DATA
+        assert relation("small", arrays) == OTHER_DATA
         n = arrays["train_labels"].max() + 1
-        assert known_data.class_names(arrays) == tuple(f"class {k}" for k in range(n))
+        assert as_data(arrays).class_names == [f"class {k}" for k in range(n)]
 
 
 def test_images_that_are_not_all_compared(small, monkeypatch):
@@ -117,11 +130,11 @@ def test_images_that_are_not_all_compared(small, monkeypatch):
     monkeypatch.setattr(known_data, "KNOWN", {"small": known})
     one_image = small["train_images"].copy()
     one_image[5] ^= 1
-    assert known_data.relation("small", small | {"train_images": one_image}) == THE_VERY_DATA
-    assert known_data.relation("small", reordered(small, "test")) == THE_VERY_DATA
-    assert known_data.relation("small", reordered(small, "train")) == ANOTHER_SPLIT
+    assert relation("small", small | {"train_images": one_image}) == THE_VERY_DATA
+    assert relation("small", reordered(small, "test")) == THE_VERY_DATA
+    assert relation("small", reordered(small, "train")) == ANOTHER_SPLIT
     other = tiny_arrays(seed=1, sizes=SIZES)  # with the same labels
-    assert known_data.relation("small", other) == OTHER_DATA
+    assert relation("small", other) == OTHER_DATA
 
 
 def test_a_data_set_without_digests_is_known_by_its_counts(monkeypatch):
@@ -130,12 +143,12 @@ def test_a_data_set_without_digests_is_known_by_its_counts(monkeypatch):
     )
     monkeypatch.setattr(known_data, "KNOWN", {"octmnist": known})
     arrays = tiny_arrays(sizes=(100, 40, 20), shape=(4, 4), n_classes=4)
-    assert known_data.relation("octmnist", arrays) == ANOTHER_SPLIT
+    assert relation("octmnist", arrays) == ANOTHER_SPLIT
     arrays["test_labels"] = np.repeat(np.arange(4), known.test_counts)
-    assert known_data.relation("octmnist", arrays) == THE_VERY_DATA
-    assert known_data.class_names(arrays)[2] == "drusen"
+    assert relation("octmnist", arrays) == THE_VERY_DATA
+    assert as_data(arrays).class_names[2] == "drusen"
     fewer = tiny_arrays(sizes=(99, 40, 20), shape=(4, 4), n_classes=4)
-    assert known_data.relation("octmnist", fewer) == OTHER_DATA
+    assert relation("octmnist", fewer) == OTHER_DATA
 
 
 def test_the_table_has_what_was_published():

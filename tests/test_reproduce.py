@@ -27,7 +27,7 @@ from conftest import (
 
 import reproduce
 from editions import commands, dataset, plan, pool, report, tables
-from editions.entry import written
+from editions.entry import format_quantity
 from lab import process
 from lab.known_data import Fingerprint
 from lab.options import PLOTS
@@ -520,7 +520,7 @@ def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, que
 def test_published_numbers_are_kept_as_written(small):
     (entry,) = tables.load("small").questions[0].experiments[0].published
     assert entry["test"] == Decimal("0.390")
-    assert written("test", entry["test"]) == ".390"
+    assert format_quantity("test", entry["test"]) == ".390"
 
 
 P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
