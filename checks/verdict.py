@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from checks.mistakes import TABLE
 
 UNKNOWN_TITLE = "The numbers are not the right ones, and no known mistake gives them"
+UNKNOWN_HINT = "Work the example below by hand and compare line by line."
+UNCALLABLE_TITLE = "It could not be called"
+UNCALLABLE_HINT = "Call it yourself on a few small numbers and read the error."
 
 
 @dataclass
@@ -32,7 +35,9 @@ class Part:
         """{"verdict", "findings", "notes"}"""
         if self.blocked is not None:
             verdict, sentence = self.blocked
-            findings = [finding for id, more in self.found.items() for finding in [known(id, more)]]
+            findings = [known(id, more) for id, more in self.found.items()]
+            if verdict == "uncallable" and not findings:  # every format says why
+                findings = [finding("uncallable", UNCALLABLE_TITLE, sentence, UNCALLABLE_HINT)]
             return {"verdict": verdict, "findings": findings, "notes": [sentence, *self.notes]}
         order = {"wrong": 0, "fragile": 1, "deviation": 2}
         ids = sorted(self.found, key=lambda id: order[TABLE[id].severity])
@@ -49,29 +54,26 @@ class Part:
         else:
             verdict = "correct"
         for sentence, certificate in self.unknown[:2]:
-            findings.append(
-                {
-                    "id": "unknown",
-                    "severity": "wrong",
-                    "title": UNKNOWN_TITLE,
-                    "explanation": sentence,
-                    "hint": "Work the example below by hand and compare line by line.",
-                    "certificate": certificate,
-                }
-            )
+            findings.append(finding("unknown", UNKNOWN_TITLE, sentence, UNKNOWN_HINT, certificate))
         return {"verdict": verdict, "findings": findings, "notes": self.notes}
 
 
-def known(id, more):
-    entry = TABLE[id]
-    explanation = entry.explanation
-    if more["detail"]:
-        explanation = f"{explanation} {more['detail']}"
+def finding(id, title, explanation, hint, certificate=None, severity="wrong"):
+    """A finding as every format has it."""
     return {
         "id": id,
-        "severity": entry.severity,
-        "title": entry.title,
+        "severity": severity,
+        "title": title,
         "explanation": explanation,
-        "hint": entry.hint,
-        "certificate": more["certificate"],
+        "hint": hint,
+        "certificate": certificate,
     }
+
+
+def known(id, more):
+    """The finding of an entry of the table; `more` has a detail and a certificate."""
+    entry = TABLE[id]
+    explanation = f"{entry.explanation} {more['detail']}".rstrip()
+    return finding(
+        id, entry.title, explanation, entry.hint, more["certificate"], severity=entry.severity
+    )

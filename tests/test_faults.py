@@ -326,10 +326,11 @@ def test_ctrl_c_at_the_very_first_import(tmp_path, script):
 @pytest.mark.parametrize("script", ["q1", "q2"])
 def test_ctrl_c_at_many_moments_of_the_start(tmp_path, tiny_npz, script):
     """Each from the moment on at which the script's first module has been imported."""
-    arguments = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "x", "-epochs", FOREVER]
     environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
     longest = {"q1": 1.0, "q2": 3.0}[script]
     for i in range(15):
+        where = ["-plots_dir", tmp_path / str(i), "-epochs", FOREVER]
+        arguments = ["-data_path", tiny_npz, *where]
         with started(f"hw1-{script}.py", "mlp", *arguments, env=environment) as process:
             assert any("lab.startup" in line for line in iter(process.stderr.readline, ""))
             time.sleep(longest * i / 15)
