@@ -310,18 +310,6 @@ def describe_comparison(comparison, first_count, second_count):
     return said
 
 
-def describe_pairs(first, second, first_values, second_values):
-    """A sentence or two: two settings, seed by seed."""
-    differences = _finite(first_values) - _finite(second_values, len(first_values))
-    exact, count = sign_flips(first_values, second_values), len(differences)
-    said = (
-        f"Seed by seed, {first} is above {second} in {int(np.sum(differences > 0))} of {count}, by"
-        f" {number(_mean(differences))} on average: {p_value(exact.p)} by sign flips; {count} seeds"
-        f" cannot go below {p_value(exact.least)}."
-    )
-    return said if exact.p <= LEVEL else f"{said} They cannot be told apart."
-
-
 def describe_mcnemar(first, second, test):
     """Two sentences: two single runs on the same images."""
     disputed = test.only_first + test.only_second
