@@ -23,7 +23,8 @@ import utils
 from fast import ties
 from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
-from lab import figures, names, numpy_state, options, process, sweep
+from lab import figures, numpy_state, options, process, sweep
+from lab.names import changed_options
 from lab.pictures import Outcome
 from lab.run import Run
 
@@ -278,7 +279,7 @@ def parse_arguments(arguments):
 
 def file_name(opt, parser):
     """The name of a run's files: the model and the options that differ from their defaults."""
-    return f"Q1-{opt.model}{names.settings(opt, parser)}{{data}}-{{quantity}}"
+    return f"Q1-{opt.model}{changed_options(opt, parser)}{{data}}-{{quantity}}"
 
 
 # --------------------------------------------------------------------------------------------

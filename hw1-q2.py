@@ -23,8 +23,9 @@ import utils
 from fast import layers as fast
 from fast.batches import ImageTensor, number_of_batches, shuffled_batches
 from fast.pixels import feature_statistics
-from lab import figures, names, options, process, sweep, torch_state
+from lab import figures, options, process, sweep, torch_state
 from lab.alone import Alone
+from lab.names import changed_options
 from lab.pictures import Outcome
 
 SCRIPT = "hw1-q2.py"
@@ -176,8 +177,8 @@ def file_name(opt, parser):
         spelt_out = ["batch_size", "learning_rate", "epochs", "l2_decay", "optimizer"]
     short = {name: option.short for name, option in parser.table.items()}
     config = "-".join(f"{short[name]}-{getattr(opt, name)}" for name in spelt_out)
-    settings = names.settings(opt, parser, leave_out=spelt_out)
-    return f"{opt.model}-{{quantity}}-{config}{settings}{{data}}"
+    differing = changed_options(opt, parser, leave_out=spelt_out)
+    return f"{opt.model}-{{quantity}}-{config}{differing}{{data}}"
 
 
 def device(text):

@@ -5,7 +5,7 @@ import json
 import time
 
 from lab.checkpoint import Missing, read_checkpoint, write_checkpoint
-from lab.names import alike
+from lab.names import of_similar_runs
 from utils import InputError, notice
 
 CHECKPOINT_SECONDS = 30  # a checkpoint costs milliseconds; half a minute is little to lose
@@ -97,8 +97,9 @@ class Checkpoints:
         only ones have more epochs than asked for.
         """
         found, complaints, further = [], [], 0
+        where = self.folder.folder, self.names, self.folder.data
         for quantity in ("checkpoint", "checkpoint-before"):
-            ours, perhaps = alike(self.folder.folder, self.names, self.folder.data, quantity, "npz")
+            ours, perhaps = of_similar_runs(*where, quantity, "npz")
             for path in [*ours, *perhaps]:
                 try:
                     checkpoint = read_checkpoint(path)

@@ -23,7 +23,7 @@ class Names(NamedTuple):
     title: str
 
 
-def settings(opt, parser, leave_out=()):
+def changed_options(opt, parser, leave_out=()):
     """The options that differ from their defaults as a piece of a file's name: '-lr-0.1-seed-7'."""
     words = []
     for name, option in parser.table.items():
@@ -43,7 +43,7 @@ def file_path(folder, name, data, quantity, ending):
     return Path(folder) / f"{before}{quantity}{after}{digest and f'-{digest}'}.{ending}"
 
 
-def alike(folder, names, data, quantity, ending):
+def of_similar_runs(folder, names, data, quantity, ending):
     """The files in `folder` of runs like this one, but for the epochs asked for and for the ranks.
 
     Returns two lists of paths: of such runs, and of names that were cut, which may be another run's.

@@ -6,7 +6,7 @@ import numpy as np
 
 import utils
 
-MISTAKES = 24  # images on the contact sheet
+MISTAKES, COLUMNS = 20, 4  # images on the contact sheet
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,16 @@ def mistakes(images, gold, outcome, names, title, show=False):
     """The wrong test images of the largest margins, as a contact sheet: "class, taken for class"."""
     surest = np.argsort(-outcome.margins, kind="stable")[:MISTAKES]
     surest = surest[outcome.predictions[surest] != gold[surest]]
-    rows = max(-(-len(surest) // 6), 1)
-    figure = utils.new_figure((6.4, 1.45 * rows + 0.5), title, show)
+    rows = max(-(-len(surest) // COLUMNS), 1)
+    figure = utils.new_figure((6.4, 1.9 * rows + 0.5), title, show)
     if len(surest) == 0:
         figure.text(0.5, 0.4, "no test image is wrong", ha="center")
     for place, (i, image) in enumerate(zip(surest, images[surest], strict=True), 1):
-        axes = figure.add_subplot(rows, 6, place)
+        axes = figure.add_subplot(rows, COLUMNS, place)
         if image.ndim == 3 and image.shape[2] != 3:
             image = image.mean(axis=2)
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
         words = f"{names[gold[i]]},\ntaken for {names[outcome.predictions[i]]}"
-        axes.set_title(words, fontsize=5.5)
+        axes.set_title(words, fontsize="small")
         axes.set_axis_off()
     return figure
