@@ -134,7 +134,7 @@ def remarks(edition, dataset, quick):
 
 def digests_line(dataset):
     """The line with which an edition names this data."""
-    pairs = ", ".join(f'{split} = "{digest}"' for split, digest in dataset.digests.items())
+    pairs = ", ".join(f'{name} = "{digest}"' for name, digest in dataset.digests.items())
     return f"digests = {{ {pairs} }}"
 
 
