@@ -4,9 +4,9 @@ A setting's runs differ in the seed alone: `groups` has a list of records for ea
 `labels` are what the sentences call the settings.
 """
 
-from editions.findings import FEWEST, about_loss, accuracy_text
+from editions.findings import FEWEST, about_loss
 from lab import comparison, seeds, statistics
-from lab.quantities import as_text, in_words, join_words, name_of
+from lab.quantities import as_share, as_text, in_words, join_words, name_of
 
 
 def answer(labels, groups, curves=(), disputes=None, zeros=(), timed=False):
@@ -66,34 +66,34 @@ def which_is_best(labels, records):
     tests = [record.final["test_acc"] for record in records]
     tied = comparison.tied_with_best(records)
     others = [i for i in range(len(records)) if i not in tied]
-    against = each([labels[i] for i in others], [accuracy_text(finals[i]) for i in others])
+    against = each([labels[i] for i in others], [as_share(finals[i]) for i in others])
     against = against and f" against {against}"
     names = [labels[i] for i in tied]
     if len(tied) > 1:
-        level = f"{accuracy_text(finals[tied[0]])}{against and ','}{against}"
-        tests = each(names, [accuracy_text(tests[i]) for i in tied])
+        level = f"{as_share(finals[tied[0]])}{against and ','}{against}"
+        tests = each(names, [as_share(tests[i]) for i in tied])
         return [
             f"Tied by final validation accuracy, so none is best: {join_words(names)}, with {level}.",
             f"Their test accuracies, which select nothing, are {tests}.",
         ]
     (best,) = tied
     count, low, high = comparison.last_epochs(records[best])
-    moves = f"over its last {count} epochs it moves between {accuracy_text(low)} and"
-    level = f"{accuracy_text(finals[best])} ({moves} {accuracy_text(high)}){against}"
+    moves = f"over its last {count} epochs it moves between {as_share(low)} and"
+    level = f"{as_share(finals[best])} ({moves} {as_share(high)}){against}"
     sentences = [f"Best by final validation accuracy: {labels[best]}, with {level}."]
     lead = min(finals[best] - finals[i] for i in others)
     if lead < high - low:
         sentences.append(
-            f"It leads by {accuracy_text(lead)}, less than its own accuracy moves in the last epochs "
-            f"({accuracy_text(high - low)}): another last epoch could turn that around."
+            f"It leads by {as_share(lead)}, less than its own accuracy moves in the last epochs "
+            f"({as_share(high - low)}): another last epoch could turn that around."
         )
     if [i for i, test in enumerate(tests) if test == max(tests)] == [best]:
-        sentences.append(f"Its test accuracy, {accuracy_text(tests[best])}, is the highest too.")
+        sentences.append(f"Its test accuracy, {as_share(tests[best])}, is the highest too.")
     else:
         highest = [label for label, test in zip(labels, tests, strict=True) if test == max(tests)]
         sentences.append(
-            f"Its test accuracy is {accuracy_text(tests[best])}; the highest, which selects nothing, is "
-            f"{accuracy_text(max(tests))} ({join_words(highest)})."
+            f"Its test accuracy is {as_share(tests[best])}; the highest, which selects nothing, is "
+            f"{as_share(max(tests))} ({join_words(highest)})."
         )
     return sentences
 

@@ -5,15 +5,10 @@ import math
 import numpy as np
 
 from lab import comparison
-from lab.quantities import as_text
+from lab.quantities import as_share
 from utils import SPLITS
 
 FEWEST = 3  # epochs: one or two points are no curve
-
-
-def accuracy_text(value):
-    """An accuracy as '.4597'."""
-    return as_text("val_acc", float(value))
 
 
 def one_class(record, dataset, predictions=None):
@@ -43,11 +38,11 @@ def run_findings(record, dataset, predictions=None):
     gap = final["train_acc"] - final["val_acc"]
     side = "above" if gap >= 0 else "below"
     sentences.append(
-        f"Validation accuracy ends at {accuracy_text(final['val_acc'])}; its highest is "
-        f"{accuracy_text(best['val_acc'])}, in epoch {best['epoch']} of {n}."
+        f"Validation accuracy ends at {as_share(final['val_acc'])}; its highest is "
+        f"{as_share(best['val_acc'])}, in epoch {best['epoch']} of {n}."
     )
     sentences.append(
-        f"Training accuracy ends at {accuracy_text(final['train_acc'])}, {accuracy_text(abs(gap))} {side} "
+        f"Training accuracy ends at {as_share(final['train_acc'])}, {as_share(abs(gap))} {side} "
         "validation accuracy."
     )
     for key, words in (("val_loss", "validation loss"), ("train_loss", "training loss"),
@@ -63,8 +58,8 @@ def run_findings(record, dataset, predictions=None):
     if count > 1:
         oscillates = ": it oscillates" if high - low > 0.1 else ""
         sentences.append(
-            f"Over the last {count} epochs validation accuracy runs from {accuracy_text(low)} to "
-            f"{accuracy_text(high)}{oscillates}."
+            f"Over the last {count} epochs validation accuracy runs from {as_share(low)} to "
+            f"{as_share(high)}{oscillates}."
         )
     return sentences
 

@@ -7,7 +7,7 @@ tests.
 from typing import NamedTuple
 
 from lab import comparison, repetitions, statistics
-from lab.quantities import join_words
+from lab.quantities import as_share, join_words
 from utils import notice
 
 
@@ -39,7 +39,7 @@ def findings(labels, groups, of_top=False):
     top = [label for label in labels if means[label] == highest]
     pairs = statistics.compare_all(values)
     alike = [label for label in statistics.not_told_from(top[0], pairs) if label not in top]
-    said = f"The highest mean validation accuracy, {statistics.number(highest)}, is "
+    said = f"The highest mean validation accuracy, {as_share(highest)}, is "
     if len(top) > 1:
         said += f"shared by {join_words(top)}"
     else:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.quantities import as_share
+
 LEVEL = 0.05  # a p above it says "cannot be told apart"
 CONFIDENCE = f"{1 - LEVEL:.0%}"  # of the intervals
 RELABELLINGS = 200_000  # up to so many a permutation test is exact: 10 v 10 runs, 17 pairs
@@ -232,13 +234,13 @@ def describe(values):
     """A sentence: a setting over its seeds."""
     count, mean, deviation, low, high = summary(values)
     if count == 1:
-        return f"One seed, {number(mean)}: it does not say what another seed would give."
+        return f"One seed, {as_share(mean)}: it does not say what another seed would give."
     if low == high:
-        return f"All {count} seeds gave {number(mean)}."
+        return f"All {count} seeds gave {as_share(mean)}."
     interval = mean_interval(values)
     return (
-        f"Over {count} seeds the mean is {number(mean)}, the standard deviation"
-        f" {number(deviation)}, the range {number(low)} to {number(high)}; the mean itself is known"
+        f"Over {count} seeds the mean is {as_share(mean)}, the standard deviation"
+        f" {as_share(deviation)}, the range {as_share(low)} to {as_share(high)}; the mean itself is known"
         f" to lie {_between(*interval)} ({CONFIDENCE} t interval)."
     )
 
@@ -251,19 +253,19 @@ def describe_comparison(comparison, counts):
     if math.isnan(difference.p):
         return f"{first} and {second} cannot be compared: {seeds}, and each needs two or more."
     if low == high:
-        by = f"differ by {number(abs(low))}" if low else "do not differ"
+        by = f"differ by {as_share(abs(low))}" if low else "do not differ"
         return f"Neither {first} nor {second} varies with the seed: they {by} ({seeds})."
     if comparison.told_apart:
         above, below = (first, second) if difference.mean > 0 else (second, first)
         least, most = sorted((abs(low), abs(high)))
         said = (
-            f"{above} is above {below} by {number(abs(difference.mean))} on average, by at least"
-            f" {number(least)} and at most {number(most)}"
+            f"{above} is above {below} by {as_share(abs(difference.mean))} on average, by at least"
+            f" {as_share(least)} and at most {as_share(most)}"
         )
     else:
         said = (
             f"{first} and {second} cannot be told apart: their means differ by"
-            f" {number(difference.mean)}, and the true difference may be anything"
+            f" {as_share(difference.mean)}, and the true difference may be anything"
             f" {_between(low, high)}"
         )
     holm = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
@@ -290,32 +292,24 @@ def describe_mcnemar(first, second, test):
     )
     if test.p <= LEVEL:
         above, below = (first, second) if test.difference > 0 else (second, first)
-        by = number(abs(test.difference))
+        by = as_share(abs(test.difference))
         return (
             f"{said} This run of {above} is above this run of {below} by {by}; others may differ."
         )
     least = least_significant_difference(disputed, test.images)
-    why = (
-        f"with {disputed:,} images in dispute a difference under {number(least)} is not significant"
-    )
+    why = f"with {disputed:,} images in dispute a difference under {as_share(least)} is not significant"
     if math.isnan(least):
         why = f"{disputed:,} images in dispute are too few to tell anything"
     return f"{said} The two runs cannot be told apart: {why}."
 
 
-def number(value, digits=4):
-    """0.404 as ".4040", -0.01 as "-.0100"; what is 1 or more keeps its whole part."""
-    text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
-
-
 def p_value(p):
     """As "p = .0079", "p = .481" or "p < .0001"."""
-    return "p < .0001" if p < 0.0001 else f"p = {number(p, 4 if p < 0.1 else 3)}"
+    return "p < .0001" if p < 0.0001 else f"p = {as_share(p, 4 if p < 0.1 else 3)}"
 
 
 def _between(low, high):
-    return f"between {number(low)} and {number(high)}"
+    return f"between {as_share(low)} and {as_share(high)}"
 
 
 # What the above are made of.

@@ -235,7 +235,7 @@ def test_settings_that_differ_say_by_how_much_at_least():
     said = sentence(A, B)
     low, high = s.welch(A, B).interval
     assert said.startswith("dropout .25 is above dropout .5 by .0960 on average, by at least ")
-    assert f"at least {s.number(low)} and at most {s.number(high)}" in said
+    assert f"at least {s.as_share(low)} and at most {s.as_share(high)}" in said
     assert said.endswith("exact permutation test, p = .0079).")
     assert sentence(B, A).startswith("dropout .5 is above dropout .25 by .0960 on average")
     assert "by Holm over all 3 pairs" in sentence(A, B, third=A)
@@ -276,7 +276,7 @@ def test_single_runs_in_words():
 
 
 def test_numbers():
-    written = [s.number(x) for x in (0.404, -0.01, 1, 10.25, 0)]
+    written = [s.as_share(x) for x in (0.404, -0.01, 1, 10.25, 0)]
     assert written == [".4040", "-.0100", "1.0000", "10.2500", ".0000"]
     assert [s.p_value(p) for p in (0.00001, 2 / 252, 0.5)] == ["p < .0001", "p = .0079", "p = .500"]
 
