@@ -144,7 +144,7 @@ def about_pace(labels, groups, best):
         later = [first_epoch(theirs, end) for _, theirs, end in pairs]
         if None not in sooner and min(later) - max(sooner) > len(group[0].epochs) / 20:
             sentences.append(
-                f"{best} reaches in epoch {span(sooner)} the validation accuracy that {label} ends with "
+                f"In epoch {span(sooner)} {best} reaches the validation accuracy that {label} ends with "
                 f"and first reaches in epoch {span(later)}."
             )
     return sentences
@@ -163,18 +163,26 @@ def about_curves(labels, groups, curves):
     """Where each of the quantities ends; of validation loss what it does on the way there."""
     sentences = []
     for key in curves or ("train_loss", "val_loss"):
-        if not all(key in record.epochs[0] for group in groups for record in group):
-            continue
+        if key == "val_acc" or not all(key in record.epochs[0] for (record, *_) in groups):
+            continue  # where validation accuracy ends has been said
         name = name_of(key)
         if key == "val_loss":
             for label, (record, *_) in zip(labels, groups, strict=True):
                 losses = [row[key] for row in record.epochs]
                 sentences.append(about_loss(f"{name} with {label}", losses))
             continue
-        ends = [[record.epochs[-1][key] for record in group] for group in groups]
-        if not any(None in values for values in ends):
-            texts = [over_seeds(key, values) for values in ends]
-            sentences.append(f"The {name} ends at {each(labels, texts)}.")
+        starts, ends = (
+            [[record.epochs[at][key] for record in group] for group in groups] for at in (0, -1)
+        )
+        if any(None in values for values in starts + ends):
+            continue
+        texts = [
+            f"{over_seeds(key, start)} to {over_seeds(key, end)}"
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        sentences.append(
+            f"From the first epoch to the last, the {name} goes from {each(labels, texts)}."
+        )
     return sentences
 
 

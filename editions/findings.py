@@ -99,8 +99,8 @@ def about_confusion(gold, predictions, names):
     if not both.any():
         return []
     a, b = np.unravel_index(both.argmax(), both.shape)
-    said = [
-        f"{counts[i, j]} of {np.sum(gold == i)} test images of {names[i]} are taken for {names[j]}"
-        for i, j in ((a, b), (b, a))
-    ]
-    return [f"Most often confused are {names[a]} and {names[b]}: {' and '.join(said)}."]
+    said = (
+        f"{counts[a, b]} of {np.sum(gold == a)} test images of {names[a]} for {names[b]} and "
+        f"{counts[b, a]} of {np.sum(gold == b)} of {names[b]} for {names[a]}"
+    )
+    return [f"Most often it confuses {names[a]} and {names[b]}: it takes {said}."]

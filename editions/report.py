@@ -215,10 +215,7 @@ class Section:
         settings = [
             {option: getattr(entry.job.opt, option) for option in options} for entry in entries
         ]
-        labels = [
-            ", ".join(f"{option.replace('_', ' ')} {value}" for option, value in setting.items())
-            for setting in settings
-        ]
+        labels = [entry.experiment.name for entry in entries]
         _, shares = self.base
         base = {key_of(split): shares[split] for split in ("val", "test")}
         records, groups = [e.record for e in entries], [e.repeated for e in entries]

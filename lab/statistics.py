@@ -259,12 +259,12 @@ def describe_comparison(comparison, counts):
         above, below = (first, second) if difference.mean > 0 else (second, first)
         least, most = sorted((abs(low), abs(high)))
         said = (
-            f"{above} is above {below} by {as_share(abs(difference.mean))} on average, by at least"
+            f"On average {above} is above {below} by {as_share(abs(difference.mean))}, by at least"
             f" {as_share(least)} and at most {as_share(most)}"
         )
     else:
         said = (
-            f"{first} and {second} cannot be told apart: their means differ by"
+            f"No difference can be told between {first} and {second}: their means differ by"
             f" {as_share(difference.mean)}, and the true difference may be anything"
             f" {_between(low, high)}"
         )
