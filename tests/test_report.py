@@ -458,10 +458,8 @@ def test_settings_over_seeds_are_told_apart_or_not():
 def test_what_is_confused_most_often():
     gold = np.array([0, 0, 0, 1, 1, 2])
     said = findings.about_confusion(gold, np.array([1, 1, 0, 0, 1, 1]), ["cat", "dog", "cow"])
-    assert said == [
-        "Most often it confuses cat and dog: it takes 2 of 3 test images of cat for dog and 1 of 2 of "
-        "dog for cat."
-    ]
+    takes = "2 of 3 test images of cat for dog and 1 of 2 of dog for cat"
+    assert said == [f"Most often it confuses cat and dog: it takes {takes}."]
     assert findings.about_confusion(gold, gold, ["cat", "dog", "cow"]) == []
 
 
