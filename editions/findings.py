@@ -35,15 +35,15 @@ def run_findings(record, dataset, predictions=None):
     if n < FEWEST:
         return sentences
     best, final = record.best, record.final
-    gap = final["train_acc"] - final["val_acc"]
-    side = "above" if gap >= 0 else "below"
+    train, val, test = (final[f"{split}_acc"] for split in SPLITS)
     sentences.append(
-        f"Validation accuracy ends at {as_share(final['val_acc'])}; its highest is "
-        f"{as_share(best['val_acc'])}, in epoch {best['epoch']} of {n}."
+        f"After {n} epochs training accuracy is {as_share(train)}, validation accuracy {as_share(val)} "
+        f"and test accuracy {as_share(test)}."
     )
+    side = "below" if train >= val else "above"
     sentences.append(
-        f"Training accuracy ends at {as_share(final['train_acc'])}, {as_share(abs(gap))} {side} "
-        "validation accuracy."
+        f"Validation accuracy is highest, {as_share(best['val_acc'])}, in epoch {best['epoch']}; at the "
+        f"end it is {as_share(abs(train - val))} {side} training accuracy."
     )
     for key, words in (("val_loss", "validation loss"), ("train_loss", "training loss"),
                        ("loss", "training loss")):  # fmt: skip

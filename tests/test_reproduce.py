@@ -223,7 +223,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     assert glance[0]["band_test_low"] == "0.0" and glance[2]["published_test_high"] == "0.51"
     sentences = (
         "It is the very data that the published numbers belong to.",
-        "Training accuracy ends at ",  # of a run
+        " epochs training accuracy is ",  # of a run
         "Over the last 60 epochs validation accuracy runs from ",
         " by final validation accuracy",  # of a comparison
         "The log of somebody: 0 of 2 epochs are equal",
