@@ -120,7 +120,7 @@ class Proof(Job):
 
 
 @dataclass
-class Run(Job):
+class Training(Job):
     """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
 
     opt, name : as the script resolves them; see `lab.sweep.Sweep`.
@@ -132,7 +132,7 @@ class Run(Job):
     name: str
     drawn: list
     dataset: DataSet
-    repetitions: list = field(default_factory=list, kw_only=True)  # `Run`s with other seeds
+    repetitions: list = field(default_factory=list, kw_only=True)  # `Training`s with other seeds
 
     @property
     def epochs(self):
@@ -332,14 +332,14 @@ def planned(edition, resolved, folder, dataset, opt):
             figures = script_module(script).FIGURES
             figures = figures[run.model] if isinstance(figures, dict) else figures
             about = folder, codes[script]
-            first = Run(uses, command, [*command, *where], *about, run, name, figures, dataset)
+            first = Training(uses, command, [*command, *where], *about, run, name, figures, dataset)
             by_name[name] = first
             for seed in other_seeds(run, question, opt.seeds or edition.seeds):
                 run, name, _ = only_run(experiment, [*words, "-seed", str(seed)])
                 words_of_seed = [*command, "-seed", str(seed)]
                 first.repetitions.append(
-                    Run(uses, words_of_seed, [*words_of_seed, *where], *about, run, name, figures,
-                        dataset, seed=seed)
+                    Training(uses, words_of_seed, [*words_of_seed, *where], *about, run, name,
+                        figures, dataset, seed=seed)
                 )  # fmt: skip
     jobs = list(by_name.values())
     return jobs + [each for job in jobs for each in getattr(job, "repetitions", [])]

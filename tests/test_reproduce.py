@@ -526,7 +526,7 @@ def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, que
     assert len({tuple(job.words) for job in planned}) == jobs
     quick = plan_of(name, tiny_npz, tmp_path, "-quick")
     for run, short in zip(planned, quick, strict=True):
-        if isinstance(run, plan.Run):
+        if isinstance(run, plan.Training):
             assert short.opt.epochs == max(1, run.opt.epochs // 100)
             assert {**vars(short.opt), "epochs": run.opt.epochs} == vars(run.opt)
 
