@@ -3,8 +3,8 @@
     python benchmarks/parts.py -data_path data/intel_landscapes.npz
 
 A part is what an epoch does of one kind, on tensors of the epoch's shapes, as often as an epoch does
-it. The parts and a whole epoch are measured in turn, with one thread, as a run of an edition has;
-the table has the medians. What is left of the epoch is the bookkeeping of autograd, activations,
+it. The parts and a whole epoch are measured in turn, with one thread as a run of an edition has, or
+with `-threads`; the table has the medians. What is left of the epoch is the bookkeeping of autograd, activations,
 the criterion and Python. Start, figures and files are of a whole run of one epoch.
 """
 
@@ -88,11 +88,11 @@ def seconds_of(part):
     return time.perf_counter() - start
 
 
-def seconds_of_a_run(data_path):
+def seconds_of_a_run(data_path, threads):
     """{what: seconds} of a whole run of one epoch: its figures, and its start and end."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["mlp", "-epochs", 1, "-plots_dir", folder, "-data_path", data_path]
-        whole, _ = run_command(ROOT / "hw1-q2.py", *words, OMP_NUM_THREADS="1")
+        whole, _ = run_command(ROOT / "hw1-q2.py", *words, OMP_NUM_THREADS=str(threads))
         record = read_record(next(Path(folder).glob("*record*.json")))
     figures = record.seconds["plotting"]
     rest = whole - record.seconds_of_epochs - figures
@@ -103,10 +103,11 @@ def main(arguments):
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("-data_path", required=True)
     parser.add_argument("-batch_size", type=count, default=64, help="(default: %(default)s)")
+    parser.add_argument("-threads", type=count, default=1, help="(default: %(default)s)")
     parser.add_argument("-repeats", type=count, default=5, help="rounds (default: %(default)s)")
     opt = parser.parse_args(arguments)
     parts = Parts(opt.data_path, opt.batch_size)
-    torch.set_num_threads(1)
+    torch.set_num_threads(opt.threads)
     measured = {
         "matrix products": parts.products,
         "floats from bytes": parts.floats_from_bytes,
@@ -127,7 +128,7 @@ def main(arguments):
     for name, value in table:
         print(f"| {name} | {value:.3f} | {value / whole:.0%} |")
     print(f"| an epoch | {whole:.3f} | |")
-    for name, value in seconds_of_a_run(opt.data_path).items():
+    for name, value in seconds_of_a_run(opt.data_path, opt.threads).items():
         print(f"| {name}, once a run | {value:.2f} | |")
 
 
