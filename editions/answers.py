@@ -4,16 +4,19 @@ A setting's runs differ in the seed alone: `groups` has a list of records for ea
 `labels` are what the sentences call the settings.
 """
 
+import numpy as np
+
 from editions.findings import FEWEST, about_loss
 from lab import comparison, seeds, statistics
 from lab.quantities import as_share, as_text, in_words, join_words, name_of
 
 
-def answer(labels, groups, curves=(), disputes=None, zeros=(), timed=False):
+def answer(labels, groups, curves=(), tested=None, zeros=(), timed=False):
     """(paragraphs, labels of the settings that cannot be told from the best).
 
     curves : the quantities that the question asks about; none for the losses.
-    disputes : (predictions of the test images, a run each; their gold classes), or None.
+    tested : (predictions of the test images, a run each; their gold classes; the classes' names), or
+        None.
     zeros : (weights that are exactly zero, all weights) of each run, or None.
     timed : is it about time in any case?
 
@@ -31,8 +34,10 @@ def answer(labels, groups, curves=(), disputes=None, zeros=(), timed=False):
             paragraphs += [found.sentences, about_tests(labels, groups)]
         else:
             best = labels[comparison.best_of(records)]
-            paragraphs += [which_is_best(labels, records), about_disputes(labels, best, disputes)]
+            disputes = about_disputes(labels, best, *tested[:2]) if tested else []
+            paragraphs += [which_is_best(labels, records), disputes]
         paragraphs.append(about_gap(labels, groups) + about_pace(labels, groups, best))
+        paragraphs[-1] += about_classes(labels, *tested) if tested else []
     paragraphs.append(about_curves(labels, groups, curves) + about_zeros(labels, zeros))
     paragraphs.append(about_seconds(labels, records) if timed else [])
     return list(filter(None, paragraphs)), alike
@@ -98,17 +103,26 @@ def which_is_best(labels, records):
     return sentences
 
 
-def about_disputes(labels, best, disputes):
-    """Do single runs differ on the same test images? McNemar's test of the best against each other."""
-    if disputes is None:
-        return []
-    predictions, gold = disputes
+def about_disputes(labels, best, predictions, gold):
+    """Do single runs differ on the same test images? McNemar's test of the best against each other.
+
+    predictions : an array (n,) a run; gold (n,).
+    """
     ours = predictions[labels.index(best)]
     return [
         statistics.describe_mcnemar(best, label, statistics.mcnemar(ours, theirs, gold))
         for label, theirs in zip(labels, predictions, strict=True)
         if label != best
     ]
+
+
+def about_classes(labels, predictions, gold, names):
+    """On which class's test images the settings differ most."""
+    right = [[np.mean(found[gold == k] == k) for k in np.unique(gold)] for found in predictions]
+    most = int(np.ptp(right, axis=0).argmax())
+    shares = each(labels, [as_share(of_run[most]) for of_run in right])
+    which = names[np.unique(gold)[most]]
+    return [f"They differ most on the test images of {which}, of which they get right {shares}."]
 
 
 def about_tests(labels, groups):

@@ -26,6 +26,9 @@ from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
 from lab.quantities import head_of, name_of
 from utils import SPLITS
 
+# Of a run's pictures, those that a comparison shows of each of its runs.
+SIDE_BY_SIDE = ("confusion", "weight-histogram", "kept-weights")
+
 
 def write(edition, jobs, folder, dataset, quick):
     """Write the report into `folder`; returns the path of report.html.
@@ -163,6 +166,10 @@ class Section:
             there.add("w_norm")
         return [quantity for quantity in KEYS if quantity in there]
 
+    def has_published_seconds(self):
+        published = [source for entry in self.entries for source in entry.experiment.published]
+        return any("seconds" in source for source in published)
+
     def column_names(self):
         return [head_of(key_of(quantity)) for quantity in self.columns()]
 
@@ -180,8 +187,25 @@ class Section:
         logs = self.logs.get(entry.experiment.name, ([], []))[0]
         return [" ".join(sentences) for sentences in (findings, logs) if sentences]
 
-    def log_figures(self, entry):
-        return self.logs.get(entry.experiment.name, ([], []))[1]
+    def pictures(self, entry):
+        """(caption, path) of a run's figures, but for those that stand side by side."""
+        figures = entry.job.figures()
+        own = [figures[key] for key in figures if not (self.rows and key in SIDE_BY_SIDE)]
+        return own + self.logs.get(entry.experiment.name, ([], []))[1]
+
+    def side_by_side(self):
+        """(caption, path) of the runs' pictures that say more beside each other."""
+        runs = [entry for entry in self.entries if entry.record] if self.rows else []
+        there = [
+            (key, entry.experiment.name, entry.job.figures())
+            for key in SIDE_BY_SIDE
+            for entry in runs
+        ]
+        return [
+            (f"{name}: {figures[key][0]}", figures[key][1])
+            for key, name, figures in there
+            if key in figures
+        ]
 
     def trained(self):
         """Its entries that are runs, not proofs."""
@@ -230,11 +254,12 @@ class Section:
             figures = comparison.overlays(records, labels, *about)
         if options != ["seed"]:  # a seed is no setting, so none is best
             predictions = [entry.job.predictions() for entry in entries]
-            gold = entries[0].dataset.data.arrays["test_labels"]
-            disputes = None if any(p is None for p in predictions) else (predictions, gold)
+            data = entries[0].dataset.data
+            about_tests = predictions, data.arrays["test_labels"], data.class_names
+            tested = None if any(found is None for found in predictions) else about_tests
             zeros = [entry.job.zero_weights() for entry in entries]
             timed = "batch_size" in options
-            paragraphs, alike = answer(labels, groups, self.question.curves, disputes, zeros, timed)
+            paragraphs, alike = answer(labels, groups, self.question.curves, tested, zeros, timed)
             self.paragraphs = [" ".join(sentences) for sentences in paragraphs]
             for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
                 if label in alike:

@@ -466,5 +466,15 @@ def test_what_is_confused_most_often():
 def test_single_runs_are_compared_on_the_same_images():
     gold = np.zeros(20, int)
     right, wrong = np.zeros(20, int), np.ones(20, int)
-    (said,) = answers.about_disputes(["a", "b"], "b", ([wrong, right], gold))
+    (said,) = answers.about_disputes(["a", "b"], "b", [wrong, right], gold)
     assert "Of the same 20 images b alone is right on 20, a alone on 0" in said
+
+
+def test_the_class_on_which_settings_differ_most():
+    gold = np.array([0, 0, 2, 2, 2, 2])
+    predictions = [np.array([0, 1, 2, 2, 2, 0]), np.array([0, 0, 0, 0, 0, 0])]
+    found = answers.about_classes(["a", "b"], predictions, gold, ["cat", "dog", "cow"])
+    shares = ".7500 (a) and .0000 (b)"
+    assert found == [
+        f"They differ most on the test images of cow, of which they get right {shares}."
+    ]
