@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import utils
+from lab.quantities import as_share
 
 MISTAKES, COLUMNS = 20, 4  # images on the contact sheet
 
@@ -99,7 +100,9 @@ def confusion(gold, predictions, names, title, show=False):
         color = "white" if shares[row, column] > 0.5 else "black"
         text = f"{counts[row, column]}"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
-    rows = [f"{name} {share:.2f}" for name, share in zip(names, np.diag(shares), strict=True)]
+    rows = [
+        f"{name} {as_share(share, 2)}" for name, share in zip(names, np.diag(shares), strict=True)
+    ]
     axes.set_yticks(range(n_classes), rows, fontsize="small")
     axes.set_xticks(range(n_classes), names, fontsize="small", rotation=30, ha="right")
     axes.set_xlabel("predicted class")
