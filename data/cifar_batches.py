@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.files import reason_of
 from lab.known_data import KNOWN
 from utils import InputError
 
@@ -77,8 +78,9 @@ def _from_archive(path):
                 if len(contents) == len(BATCHES):
                     break
     except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: not a whole tar.gz ({reason}); fetch it again") from error
+        raise InputError(
+            f"{path}: not a whole tar.gz ({reason_of(error)}); fetch it again"
+        ) from error
     return contents
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lab.files import reason_of
 from lab.known_data import KNOWN, Fingerprint, landscape_names
 from utils import SPLITS, InputError, notice
 
@@ -138,8 +139,7 @@ def load_image(path):
                 rgb = image.convert("RGB")  # before resizing: a palette's indices do not blend
                 return np.asarray(rgb.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
     except Exception as error:  # on damaged files the decoders raise whatever comes up
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
-        raise InputError(f"{path}: broken image ({reason}); {MEND}") from error
+        raise InputError(f"{path}: broken image ({reason_of(error)}); {MEND}") from error
 
 
 def compared_with_the_course(train, test, arrays):

@@ -45,7 +45,7 @@ from data.photographs import (
 from fast.pixels import npz_pieces, open_folder
 from lab import standin
 from lab.datafile import print_counts, progress_bar, write_npz
-from lab.files import NO_ROOM, NotWritten, writing
+from lab.files import NO_ROOM, NotWritten, reason_of, writing
 from lab.known_data import KNOWN, LANDSCAPES
 from lab.options import Parser, whole_number
 from lab.process import run_script
@@ -102,10 +102,10 @@ def octmnist(file, output):
     """
     if os.path.exists(output) and os.path.exists(file) and os.path.samefile(file, output):
         raise InputError(f"{output}: would overwrite its own source; give another -output")
-    known, arrays = KNOWN["octmnist"], utils.read_npz(file)
+    arrays = utils.read_npz(file)
     labels = arrays["test_labels"]
     has = np.bincount(labels, minlength=arrays["train_labels"].max() + 1)
-    uses = np.array(known.test_counts)
+    uses = np.array(utils.OCT_TEST_IMAGES)
     if len(has) != len(uses) or (has < uses).any():
         raise InputError(
             f"{file}: not OCTMNIST, it has {has.tolist()} test images per class, of which the edition "
@@ -115,7 +115,7 @@ def octmnist(file, output):
     kept = np.sort(np.concatenate(kept))
     arrays |= {key: arrays[key][kept] for key in ("test_images", "test_labels")}
     splits = {split: (arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
-    _write_arrays(output, splits, known.classes)
+    _write_arrays(output, splits, KNOWN["octmnist"].classes)
 
 
 def cifar10(file_or_folder, output):
@@ -140,10 +140,9 @@ def download(name):
         try:
             fetch(url, path, md5, check=utils.read_npz if is_npz else None)
         except (OSError, InputError) as error:
-            reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
             then = "" if is_npz else f" and run: python data/prepare.py {name} {path}"
             raise InputError(
-                f"cannot download {name} ({reason}); fetch {url} by hand, save it as {path}{then}"
+                f"cannot download {name} ({reason_of(error)}); fetch {url} by hand, save it as {path}{then}"
             ) from error
     if is_npz:
         arrays = utils.read_npz(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import utils
-from lab.files import replacing
+from lab.files import reason_of, replacing
 from lab.record import CLOCKS, is_number
 from utils import InputError
 
@@ -64,8 +64,7 @@ def _opened(path):
 
 def damaged(path, error):
     """The InputError that says that a checkpoint is damaged, and how that showed."""
-    reason = " ".join(str(error).split())[:200]
-    return InputError(f"{path.name}: damaged or not a checkpoint ({reason})")
+    return InputError(f"{path.name}: damaged or not a checkpoint ({reason_of(error)})")
 
 
 def read_checkpoint(path):

@@ -74,9 +74,8 @@ class Data:
     @property
     def title(self):
         """The data set in a figure's title."""
-        if self.standin:
-            return "stand-in images, not the photographs"
-        return self.known.title if self.known else Path(self.name).stem
+        known = known_data.KNOWN["synthetic"] if self.standin else self.known
+        return known.title if known else Path(self.name).stem
 
 
 def open_data(data_path):

@@ -13,6 +13,11 @@ from utils import InputError
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
+def reason_of(error):
+    """What an error says, in one line of 200 characters at most; its type's name if it says nothing."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+
+
 class NotWritten(OSError):
     """`filename` cannot be written, `strerror` says why: one line, and exit status 1."""
 

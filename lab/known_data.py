@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils import SPLITS
+from utils import OCT_TEST_IMAGES, SPLITS
 
 THE_VERY_DATA = "the very data"
 ANOTHER_SPLIT = "another split"
@@ -92,9 +92,9 @@ KNOWN = {
     "octmnist": Known(
         title="OCTMNIST",
         classes=("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
-        sizes=(97_477, 10_832, 529),
+        sizes=(97_477, 10_832, sum(OCT_TEST_IMAGES)),
         shape=(28, 28),
-        test_counts=(182, 55, 42, 250),
+        test_counts=OCT_TEST_IMAGES,
         where="'python data/prepare.py download octmnist'",
         # MedMNIST's info.py
         download=Download(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.files import replacing
+from lab.files import reason_of, replacing
 from utils import InputError
 
 MAX_BYTES = 16 * 2**20  # some 60,000 epochs of the longest kind; parsed it takes tenfold
@@ -121,8 +121,7 @@ def read_record(path):
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, RecursionError) as error:
         # half-written, no text, nested too deep, other fields than a record's
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: damaged or not a record ({reason})") from error
+        raise InputError(f"{path}: damaged or not a record ({reason_of(error)})") from error
     return record
 
 

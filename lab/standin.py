@@ -17,10 +17,12 @@ of the distributions made from it). NumPy's global random state is left alone.
 import numpy as np
 from numpy.random import PCG64, SeedSequence
 
+import utils
 from lab.datafile import print_counts, progress_bar, write_npz
-from lab.known_data import LANDSCAPES as CLASSES
+from lab.known_data import KNOWN
 
-SPLITS = {"train": 12_630, "val": 1_404, "test": 3_000}
+CLASSES = KNOWN["synthetic"].classes
+SPLITS = dict(zip(utils.SPLITS, KNOWN["synthetic"].sizes, strict=True))  # examples
 SIZE = 48  # pixels a side
 CHUNK = 512  # images drawn at once: the unit of memory and of the random stream
 # Of the seeds 1 to 6 the one whose last epoch shows best what the l2 penalty does. With an update
