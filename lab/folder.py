@@ -23,7 +23,8 @@ class RunFolder:
         self.folder, self.name, self.data = folder, name, data
         self.unwritten = {}
         path = self.path("run", "lock")
-        # Its file stays when the lock is let go: another process may be waiting on that very file.
+        # Its file stays when the lock is released: another process may be waiting on that very file.
+        # The lock is the system's: a process that is killed lets go too.
         self.lock = FileLock(path.with_name(f".{path.name}"))
 
     def path(self, quantity, ending):
@@ -58,10 +59,6 @@ class RunFolder:
             if path.name.startswith(prefixes):
                 with contextlib.suppress(OSError):
                     path.unlink()
-
-    def let_go(self):
-        """Unlock the files. The lock is the system's: a process that is killed lets go too."""
-        self.lock.release()
 
     def write(self, quantity, ending, write, goes_on):
         """Have `write` write a file, given its path; where it cannot, the run goes on without.

@@ -124,35 +124,29 @@ class Checkpoints:
         return [checkpoint for _, checkpoint in found], complaints
 
     def none(self):
-        """The `NoCheckpoint` of a run that can go on from none; it says which would be the nearest."""
-        folder = self.folder.folder
-        others = nearest(folder.glob("*checkpoint*.npz"), self.identity)
+        """The `NoCheckpoint` of a run that can go on from none: in what the nearest checkpoint differs.
+
+        Those of another script or model do not count, nor those that cannot be read.
+        """
+        folder, ours, found = self.folder.folder, self.identity, []
+        for path in folder.glob("*checkpoint*.npz"):
+            with contextlib.suppress(InputError):
+                theirs = read_checkpoint(path).identity
+                if theirs.keys() == ours.keys() and theirs["model"] == ours["model"]:
+                    names = [name for name in ours if theirs[name] != ours[name]]
+                    if names:
+                        found.append((len(names), path.name, names, theirs))
+        nearest = ""
+        if found:
+            _, file, names, theirs = min(found, key=lambda entry: entry[:2])
+            words = []
+            for name in names:
+                their, our = (json.dumps(each[name])[:60] for each in (theirs, ours))
+                if name == "data":
+                    words.append(f"other data (SHA-256 {their[1:9]}, not {our[1:9]})")
+                else:
+                    words.append(f"-{name} {their} in place of {our}")
+            nearest = f"; the nearest, {file}, has {', '.join(words)}"
         return NoCheckpoint(
-            f"{folder}: no checkpoint of this run{others}; start it without -resume"
+            f"{folder}: no checkpoint of this run{nearest}; start it without -resume"
         )
-
-
-def nearest(paths, identity):
-    """In words, which options the checkpoint has otherwise that is nearest to a run's identity.
-
-    Those of another script or model do not count, nor those that cannot be read.
-    """
-    alike = []
-    for path in paths:
-        with contextlib.suppress(InputError):
-            other = read_checkpoint(path).identity
-            if other.keys() == identity.keys() and other["model"] == identity["model"]:
-                names = [name for name in identity if other[name] != identity[name]]
-                if names:
-                    alike.append((len(names), path.name, names, other))
-    if not alike:
-        return ""
-    _, file, names, other = min(alike, key=lambda entry: entry[:2])
-    words = []
-    for name in names:
-        theirs, ours = (json.dumps(each[name])[:60] for each in (other, identity))
-        if name == "data":
-            words.append(f"other data (SHA-256 {theirs[1:9]}, not {ours[1:9]})")
-        else:
-            words.append(f"-{name} {theirs} in place of {ours}")
-    return f"; the nearest, {file}, has {', '.join(words)}"

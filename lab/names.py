@@ -39,8 +39,12 @@ def file_path(folder, name, data, quantity, ending):
     `name` has `{data}` where the data set's tag goes and `{quantity}` where the quantity's word does.
     A digest stands for the rest of a name too long; the quantity's word stays whole.
     """
-    before, after, digest = _parts(name, data)
-    return Path(folder) / f"{before}{quantity}{after}{digest and f'-{digest}'}.{ending}"
+    before, after = name.format(data=data.tag, quantity="\n").split("\n")
+    if len(before + after) > MAX_NAME:
+        digest = hashlib.sha256((before + after).encode()).hexdigest()[:16]
+        after = f"{after[: max(MAX_NAME - len(before), 0)]}-{digest}"
+        before = before[:MAX_NAME].rstrip("-") + "-"
+    return Path(folder) / f"{before}{quantity}{after}.{ending}"
 
 
 def of_similar_runs(folder, names, data, quantity, ending):
@@ -63,14 +67,3 @@ def of_similar_runs(folder, names, data, quantity, ending):
             elif re.fullmatch(cut, path.name):
                 perhaps.append(path)
     return ours, perhaps
-
-
-def _parts(name, data):
-    """A file's name before and after the quantity's word, cut where too long, and then a digest."""
-    before, after = name.format(data=data.tag, quantity="\n").split("\n")
-    digest = ""
-    if len(before + after) > MAX_NAME:
-        digest = hashlib.sha256((before + after).encode()).hexdigest()[:16]
-        after = after[: max(MAX_NAME - len(before), 0)]
-        before = before[:MAX_NAME].rstrip("-") + "-"
-    return before, after, digest

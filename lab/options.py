@@ -36,7 +36,7 @@ count = whole_number(1, 2**31 - 1)
 seed = whole_number(0, 2**32 - 1)  # what NumPy's global generator takes
 
 
-def number(holds, words):
+def finite_number(holds, words):
     """An argparse type: a finite number of which `holds` is true; `words` say which they are."""
 
     def parse(text):
@@ -51,9 +51,9 @@ def number(holds, words):
     return parse
 
 
-positive = number(lambda value: value > 0, "above 0")
-non_negative = number(lambda value: value >= 0, "of at least 0")
-fraction = number(lambda value: 0 <= value < 1, "of at least 0 and below 1")
+positive = finite_number(lambda value: value > 0, "above 0")
+non_negative = finite_number(lambda value: value >= 0, "of at least 0")
+fraction = finite_number(lambda value: 0 <= value < 1, "of at least 0 and below 1")
 
 
 # --------------------------------------------------------------------------------------------

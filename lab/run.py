@@ -126,7 +126,7 @@ class Run:
             if unwritten:
                 notice(unwritten)
         finally:
-            self.folder.let_go()
+            self.folder.lock.release()
         if isinstance(error, KeyboardInterrupt):
             raise Stopped(*error.args[:1], told=True) from None
 
@@ -332,15 +332,14 @@ class Run:
         or whose state `restore` refuses, is left aside. NoCheckpoint where there is none.
         """
         found, complaints = self.checkpoints.find(self.opt.epochs)
-        taken = None
-        for checkpoint in found:
+        for taken in found:
             try:
-                self._take_up(checkpoint, restore)
+                self._take_up(taken, restore)
+                break
             except InputError as error:
                 complaints.append(str(error))
-                continue
-            taken = checkpoint
-            break
+        else:
+            taken = None
         for complaint in complaints:
             notice(f"note: {complaint}; left aside")
         if taken is None:
