@@ -12,48 +12,40 @@ calls), shared by its examples, and a all that each example costs by itself. Pri
 coefficients and the size at which the formula is least, sqrt(c / b); draws docs/block-size.png.
 """
 
-import argparse
 import importlib
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from processes import DATA_PATH, ROOT
 
 import utils
 from fast.blocks import one_blas_thread
 from fast.pixels import FeatureMatrix, read_data
 from lab.figures import save_figure
+from lab.options import Parser, count
+from lab.process import run_script
 
 q1 = importlib.import_module("hw1-q1")
 
-SIZES = {
-    "logistic_regression": (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96),
-    "mlp": (1, 2, 4, 8, 16, 32, 48, 96, 192, 384),
+MODELS = {
+    "logistic_regression": (q1.LogisticRegression, (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96)),
+    "mlp": (q1.MLP, (1, 2, 4, 8, 16, 32, 48, 96, 192, 384)),
 }
 
 
-def model_and_matrix(name, images, n_classes):
-    """A new model of hw1-q1.py, as its command builds it, and the matrix that it trains on."""
-    dtype = np.float32 if name == "mlp" else np.float64
-    X = FeatureMatrix(images, bias=name != "mlp", dtype=dtype)
-    np.random.seed(42)
-    if name == "mlp":
-        return q1.MLP(n_classes, X.shape[1], 100, dtype), X
-    return q1.LogisticRegression(n_classes, X.shape[1]), X
-
-
 def seconds_per_example(name, images, y, size):
-    """One pass over the examples in blocks of `size`."""
-    model, X = model_and_matrix(name, images, int(y.max()) + 1)
+    """One pass over the examples, in blocks of `size`, of a new model as its command builds it."""
+    ((opt, _),) = q1.parse_arguments([name]).runs
+    dtype, _ = q1.precisions(opt)
+    X = FeatureMatrix(images, bias=name != "mlp", dtype=dtype)
+    utils.configure_seed(opt.seed)
+    model, settings = q1.build(opt, int(y.max()) + 1, X.shape[1], dtype)
     model.BLOCK = size
     with one_blas_thread():
         start = time.perf_counter()
-        model.train_epoch(X, y)
+        model.train_epoch(X, y, **settings)
         return (time.perf_counter() - start) / len(y)
 
 
@@ -66,10 +58,10 @@ def fit(sizes, seconds):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-data_path", required=True)
-    parser.add_argument("-examples", type=int, default=3840, help="(default: %(default)s)")
-    parser.add_argument("-repeats", type=int, default=5, help="rounds (default: %(default)s)")
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("-data_path", **DATA_PATH)
+    parser.add_argument("-examples", type=count, default=3840, help="(default: %(default)s)")
+    parser.add_argument("-repeats", type=count, default=5, help="rounds (default: %(default)s)")
     parser.add_argument("-figure", type=Path, default=ROOT / "docs" / "block-size.png")
     opt = parser.parse_args(arguments)
     arrays = read_data(opt.data_path)
@@ -77,16 +69,14 @@ def main(arguments):
 
     figure = utils.new_figure((6.4, 4.2))
     axes = figure.add_subplot()
-    for name, sizes in SIZES.items():
+    for name, (model, sizes) in MODELS.items():
         rounds = [[seconds_per_example(name, images, y, size) for size in sizes]
                   for _ in range(opt.repeats)]  # fmt: skip
         seconds = [statistics.median(column) for column in zip(*rounds, strict=True)]
         a, b, c = fit(sizes, seconds)
         print(f"{name}: t(B) = {a * 1e6:.2f} + {b * 1e6:.4f} B + {c * 1e6:.1f} / B microseconds")
         if b > 0 and c > 0:
-            print(
-                f"  least at B = {(c / b) ** 0.5:.0f}; the program's B is {getattr(q1, NAMES[name]).BLOCK}"
-            )
+            print(f"  least at B = {(c / b) ** 0.5:.0f}; the program's B is {model.BLOCK}")
         for size, measured in zip(sizes, seconds, strict=True):
             formula = a + b * size + c / size
             print(
@@ -102,7 +92,5 @@ def main(arguments):
     save_figure(figure, opt.figure)
 
 
-NAMES = {"logistic_regression": "LogisticRegression", "mlp": "MLP"}
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_script(main)

@@ -10,19 +10,18 @@ import contextlib
 import importlib
 import io
 import math
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from unittest import mock
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from processes import DATA_PATH
 
-from lab import keeping, run
-from lab.dataset import DEFAULT
+from lab import keeping
 from lab.options import Parser, count
 from lab.process import run_script
+from lab.run import Run
 
 MODELS = {
     "perceptron": ("hw1-q1", "perceptron"),
@@ -49,15 +48,13 @@ def timed(function, seconds):
 def measure(script, arguments, folder):
     """(bytes of a checkpoint, seconds to write one, seconds per epoch to hold its state ready)."""
     writing, ending = [], []
-    write, end = run.Run.save_checkpoint, run.Run.end_epoch
-    run.Run.save_checkpoint = timed(write, writing)
-    run.Run.end_epoch = timed(end, ending)
     main = importlib.import_module(script).main
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            main([*arguments, "-plots_dir", folder])
-    finally:
-        run.Run.save_checkpoint, run.Run.end_epoch = write, end
+    with (
+        mock.patch.object(Run, "save_checkpoint", timed(Run.save_checkpoint, writing)),
+        mock.patch.object(Run, "end_epoch", timed(Run.end_epoch, ending)),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        main([*arguments, "-plots_dir", folder])
     writing.pop()  # the one at the end of the run
     size = max(path.stat().st_size for path in Path(folder).glob("*checkpoint*.npz"))
     holding = [whole - part for whole, part in zip(ending, writing, strict=True)]
@@ -65,13 +62,8 @@ def measure(script, arguments, folder):
 
 
 def main(arguments):
-    parser = Parser(description="What a checkpoint costs, of each model.")
-    parser.add_argument(
-        "-data_path",
-        metavar="NPZ",
-        default=DEFAULT,
-        help="images and labels (default: data/intel_landscapes.npz)",
-    )
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("-data_path", **DATA_PATH)
     parser.add_argument("-epochs", type=count, default=4, help="of each model (default: 4)")
     opt = parser.parse_args(arguments)
     interval = keeping.CHECKPOINT_SECONDS

@@ -14,26 +14,20 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from processes import Contestant
+from processes import DATA_PATH, Contestant
 
-from lab.dataset import DEFAULT
 from lab.figures import save_figure
 from lab.files import make_folder
 from lab.options import PLOTS, Parser, count
 from lab.process import run_script
-from utils import notice, read_npz
+from utils import new_figure, notice, read_npz
 
+# What the table and the figure call a model, and what `Contestant` takes.
 MODELS = {
-    "perceptron": ("hw1-q1.py", "perceptron"),
-    "logistic_regression": ("hw1-q1.py", "logistic_regression"),
-    "mlp": ("hw1-q1.py", "mlp"),
-    "q2-mlp": ("hw1-q2.py", "mlp"),
-}
-NAMES = {
-    "perceptron": "perceptron",
-    "logistic_regression": "logistic regression",
-    "mlp": "MLP, NumPy",
-    "q2-mlp": "MLP, torch, batch 64",
+    "perceptron": ("perceptron", "hw1-q1.py", "perceptron"),
+    "logistic_regression": ("logistic regression", "hw1-q1.py", "logistic_regression"),
+    "mlp": ("MLP, NumPy", "hw1-q1.py", "mlp"),
+    "q2-mlp": ("MLP, torch, batch 64", "hw1-q2.py", "mlp"),
 }
 WITH_HIDDEN_UNITS = {"mlp", "q2-mlp"}
 
@@ -50,11 +44,7 @@ def with_examples(arrays, eighths):
     """The data with `eighths` / 8 of the training examples, drawn at random."""
     n = len(arrays["train_labels"])
     chosen = np.random.default_rng(0).permutation(n)[: max(1, n * eighths // 8)]
-    return {
-        **arrays,
-        "train_images": arrays["train_images"][chosen],
-        "train_labels": arrays["train_labels"][chosen],
-    }
+    return arrays | {key: arrays[key][chosen] for key in ("train_images", "train_labels")}
 
 
 def with_rows(arrays, eighths):
@@ -82,7 +72,7 @@ def measure(arrays, models, repeats):
 
     def measure_point(what, size, part, model, *options):
         notice(f"{model}: {size:,} {what}")
-        seconds = seconds_an_epoch(part, (*MODELS[model], *options), repeats)
+        seconds = seconds_an_epoch(part, (*MODELS[model][1:], *options), repeats)
         points[what][model].append((size, seconds))
 
     for eighths in EIGHTHS_OF_EXAMPLES:
@@ -122,23 +112,21 @@ def print_fits(points):
                 f"{y:.3g} at {x:,.0f}" for x, y in zip(sizes, seconds, strict=True)
             )
             print(
-                f"| {what} | {NAMES[model]} | {intercept:.3g} | {slope * PER[what]:.3g} for "
+                f"| {what} | {MODELS[model][0]} | {intercept:.3g} | {slope * PER[what]:.3g} for "
                 f"{PER[what]:,} more | {r2:.4f} | {measured} |"
             )
 
 
 def draw(points, title):
     """A figure of three panels: seconds per epoch against examples, features and hidden units."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4), layout="constrained")
+    figure = new_figure((11, 4), title)
     panels = figure.subplots(1, len(points), squeeze=False)[0]
     colours = {model: f"C{i}" for i, model in enumerate(MODELS)}
     for panel, (what, by_model) in zip(panels, points.items(), strict=True):
         for model, (sizes, seconds) in by_model.items():
             intercept, slope, _ = straight_line(sizes, seconds)
             ends = np.array([0, sizes.max()])
-            panel.plot(sizes, seconds, "o", color=colours[model], label=NAMES[model])
+            panel.plot(sizes, seconds, "o", color=colours[model], label=MODELS[model][0])
             panel.plot(ends, intercept + slope * ends, "-", color=colours[model], linewidth=1)
         panel.set_xlabel(what)
         panel.set_xlim(left=0)
@@ -148,31 +136,17 @@ def draw(points, title):
         panel.grid(alpha=0.3)
         if by_model:
             panel.legend(fontsize="small")
-    figure.suptitle(title, fontsize="medium")
     return figure
 
 
 def parse_arguments(arguments):
-    parser = Parser(
-        description="How the cost of an epoch grows with examples, features and hidden units."
-    )
-    parser.add_argument(
-        "-data_path",
-        metavar="NPZ",
-        default=DEFAULT,
-        help="images and labels (default: data/intel_landscapes.npz)",
-    )
-    parser.add_argument("-models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument(
-        "-repeats", type=count, default=3, help="epochs to take the median of (default: 3)"
-    )
-    parser.add_argument(
-        "-plots_dir",
-        type=Path,
-        default=PLOTS,
-        metavar="DIR",
-        help="where growth.png goes (default: plots)",
-    )
+    parser = Parser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("-data_path", **DATA_PATH)
+    add("-models", nargs="+", choices=MODELS, default=list(MODELS))
+    add("-repeats", type=count, default=3, help="epochs to take the median of (default: 3)")
+    where = "where growth.png goes (default: plots)"
+    add("-plots_dir", type=Path, default=PLOTS, metavar="DIR", help=where)
     return parser.parse_args(arguments)
 
 

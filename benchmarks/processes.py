@@ -1,13 +1,14 @@
 """The programs that are measured, as processes of their own: run to their end or epoch by epoch.
 
     seconds, peak = run_command("hw1-q1.py", "-h")         wall seconds and bytes
+    record, peak = record_of("hw1-q1.py", "mlp")           what the run wrote down, as a dict
 
     contestant = Contestant(path, "hw1-q1.py", "mlp")      starts it and waits until it has loaded
     contestant.epoch()                                     seconds of its next epoch
     contestant.close()
 
 What a contestant's process does is in contestants.py. Importing this module lets the benchmarks import
-the project's own.
+the project's own; DATA_PATH is how they describe their option -data_path.
 """
 
 import contextlib
@@ -23,8 +24,14 @@ BENCHMARKS = Path(__file__).resolve().parent
 ROOT = BENCHMARKS.parent
 sys.path.insert(0, str(ROOT))
 
+from lab.dataset import DEFAULT
 from utils import InputError
 
+DATA_PATH = {
+    "metavar": "NPZ",
+    "default": DEFAULT,
+    "help": "images and labels (default: data/intel_landscapes.npz)",
+}
 PAUSE = 0.05  # seconds, in which the threads of the one before stop spinning
 
 
@@ -53,6 +60,14 @@ def run_command(*command, **environment):
         if process.returncode:
             raise Failed(f"{' '.join(map(str, command))}: {last_line(errors)}")
     return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def record_of(*command, **environment):
+    """(the record of a run of one of the scripts, its peak memory in bytes); see `run_command`."""
+    with tempfile.TemporaryDirectory() as plots:
+        _, peak = run_command(*command, "-plots_dir", plots, **environment)
+        (path,) = Path(plots).glob("*record*.json")
+        return json.loads(path.read_text()), peak
 
 
 @contextlib.contextmanager

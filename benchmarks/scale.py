@@ -9,12 +9,10 @@ again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and half 
 `ranks` sets one process of two threads beside two ranks of one thread, in turn.
 """
 
-import json
-import tempfile
 from pathlib import Path
 from statistics import median
 
-from processes import ROOT, run_command
+from processes import DATA_PATH, ROOT, record_of, run_command
 
 from lab.options import Parser, count
 from lab.process import run_script
@@ -25,14 +23,6 @@ MODELS = {
     "MLP, torch, batch 64": ("hw1-q2.py", "mlp"),
 }
 BATCH_SIZES = (64, 512)
-
-
-def record_of(*command, **environment):
-    """(the record of a run of one of the scripts, its peak memory in bytes)."""
-    with tempfile.TemporaryDirectory() as plots:
-        _, peak = run_command(*command, "-plots_dir", plots, **environment)
-        (path,) = Path(plots).glob("*record*.json")
-        return json.loads(path.read_text()), peak
 
 
 def data_folder(folder, times):
@@ -94,17 +84,14 @@ def ranks(data_path, repeats):
 
 
 def parse_arguments(arguments):
-    parser = Parser(description="Data larger than memory, and one run on several processes.")
+    parser = Parser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub = commands.add_parser("memory", help="seconds and memory per epoch as the data grow")
-    sub.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="where the data are drawn and kept"
-    )
-    sub.add_argument(
-        "-times", type=count, nargs="+", default=[1, 10, 100], help="(default: 1 10 100)"
-    )
+    sub.add_argument("folder", type=Path, metavar="FOLDER", help="where data are drawn and kept")
+    times = {"nargs": "+", "default": [1, 10, 100], "help": "(default: 1 10 100)"}
+    sub.add_argument("-times", type=count, **times)
     sub = commands.add_parser("ranks", help="one process against two under torchrun, in turn")
-    sub.add_argument("-data_path", type=Path, required=True, metavar="NPZ")
+    sub.add_argument("-data_path", **DATA_PATH)
     sub.add_argument("-repeats", type=count, default=5, help="(default: %(default)s)")
     return parser.parse_args(arguments)
 
@@ -114,9 +101,9 @@ def main(arguments):
     if opt.command == "memory":
         if not opt.folder.is_dir():
             raise InputError(f"{opt.folder}: no such folder; make it, on a disk with room")
-        memory(opt.folder.resolve(), opt.times)
+        memory(opt.folder, opt.times)
     else:
-        ranks(opt.data_path.resolve(), opt.repeats)
+        ranks(opt.data_path, opt.repeats)
 
 
 if __name__ == "__main__":

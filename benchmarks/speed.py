@@ -22,10 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from statistics import median
 
-from processes import BENCHMARKS, ROOT, Contestant, a_busy_process, run_command
+from processes import BENCHMARKS, DATA_PATH, ROOT, Contestant, a_busy_process, run_command
 from races import (
     COMMANDS,
     EDITION_FLOOR,
@@ -40,7 +39,6 @@ from races import (
     race_rows,
 )
 
-from lab.dataset import DEFAULT
 from lab.options import Parser, count
 from lab.process import run_script
 from utils import InputError, notice
@@ -310,15 +308,13 @@ def parse_arguments(arguments):
         epilog=f"Rows: {', '.join(ROWS)}.",
     )
     add = parser.add_argument
-    add("-data_path", metavar="NPZ", default=DEFAULT, help="images and labels (default: "
-        "data/intel_landscapes.npz)")  # fmt: skip
+    add("-data_path", **DATA_PATH)
     add("-repeats", type=count, default=5, help="rounds to take the median of (default: 5)")
     add("-epochs", type=count, help="of the whole commands, at most in the edition (default: the "
         "homework's 100, and 5 for the MLP; of the edition a tenth)")  # fmt: skip
     add("-only", nargs="+", metavar="ROW", help="rows, or the part before the slash for all of a "
         "kind (default: every row)")  # fmt: skip
     opt = parser.parse_args(arguments)
-    opt.data_path = str(Path(opt.data_path).resolve())
     wanted = opt.only or [row.partition("/")[0] for row in ROWS]
     for name in wanted:
         if not any(name in (row, row.partition("/")[0]) for row in ROWS):

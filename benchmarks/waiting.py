@@ -8,15 +8,10 @@ lab/startup.py sets the way that it calls the program's.
 """
 
 import contextlib
-import json
 import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from statistics import median
 
-from processes import ROOT, a_busy_process
+from processes import DATA_PATH, ROOT, a_busy_process, record_of
 
 from lab import startup
 from lab.options import Parser, count
@@ -32,38 +27,33 @@ WAYS = {
 }
 
 
-def seconds_per_epoch(way, data_path, epochs):
+def seconds_per_epoch(environment, opt):
     """Seconds of training per epoch in a run of its own that waits so."""
-    environment = {k: v for k, v in os.environ.items() if k not in startup.WAITING}
-    environment |= WAYS[way]
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["hw1-q2.py", "mlp", "-epochs", str(epochs), "-plots_dir", folder]
-        words += ["-data_path", str(Path(data_path).resolve())]
-        subprocess.run(
-            [sys.executable, *words], cwd=ROOT, env=environment, check=True, capture_output=True
-        )
-        (record,) = Path(folder).glob("*record*.json")
-        return json.loads(record.read_text())["seconds"]["training"] / epochs
+    settings = ("-epochs", opt.epochs, "-data_path", opt.data_path)
+    record, _ = record_of(ROOT / "hw1-q2.py", "mlp", *settings, **environment)
+    return record["seconds"]["training"] / opt.epochs
 
 
 def main(arguments):
     parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("-data_path", required=True)
+    parser.add_argument("-data_path", **DATA_PATH)
     parser.add_argument("-epochs", type=count, default=3, help="(default: %(default)s)")
     parser.add_argument("-repeats", type=count, default=3, help="rounds (default: %(default)s)")
     opt = parser.parse_args(arguments)
+    for name in startup.WAITING:  # importing it has set them in this process too
+        os.environ.pop(name, None)
     print("| way | " + " | ".join(f"{n} busy" for n in range(3)) + " |\n|---|---|---|---|")
-    results = {}
+    results = {way: [] for way in WAYS}
     for busy in range(3):
         with contextlib.ExitStack() as others:
             for _ in range(busy):
                 others.enter_context(a_busy_process())
             rounds = [
-                {way: seconds_per_epoch(way, opt.data_path, opt.epochs) for way in WAYS}
+                {way: seconds_per_epoch(environment, opt) for way, environment in WAYS.items()}
                 for _ in range(opt.repeats)
             ]
         for way in WAYS:
-            results.setdefault(way, []).append(median(each[way] for each in rounds))
+            results[way].append(median(each[way] for each in rounds))
     for way, seconds in results.items():
         print(f"| {way} | " + " | ".join(f"{s:.2f}" for s in seconds) + " |")
 
