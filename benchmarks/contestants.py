@@ -35,12 +35,14 @@ def wait_for_turn(seconds=None):
         sys.exit()
 
 
-def take_turns(epoch):
-    """Call `epoch`, which returns seconds, whenever it is asked for."""
+def take_turns(epoch, share=1.0):
+    """Train a `share` of an epoch whenever one is asked for, and answer with the seconds of a whole."""
     seconds = None
     while True:
         wait_for_turn(seconds)
-        seconds = epoch()
+        start = time.perf_counter()
+        epoch()
+        seconds = (time.perf_counter() - start) / share
 
 
 # --------------------------------------------------------------------------------------------
@@ -102,18 +104,11 @@ def plain_loop_alone(data_path, model, l2="0"):
         trained = plain_q1.MLP(n_classes, X.shape[1], 100)
     else:
         X = np.hstack((X, np.ones((len(X), 1))))
-        linear = {
-            "perceptron": plain_q1.Perceptron,
-            "logistic_regression": plain_q1.LogisticRegression,
-        }
-        trained = linear[model](n_classes, X.shape[1])
+        perceptron = model == "perceptron"
+        linear = plain_q1.Perceptron if perceptron else plain_q1.LogisticRegression
+        trained = linear(n_classes, X.shape[1])
 
-    def epoch():
-        start = time.perf_counter()
-        trained.train_epoch(X, y, learning_rate=0.001, l2_penalty=float(l2))
-        return time.perf_counter() - start
-
-    take_turns(epoch)
+    take_turns(lambda: trained.train_epoch(X, y, learning_rate=0.001, l2_penalty=float(l2)))
 
 
 def plain_q2(data_path, *options):
@@ -148,9 +143,9 @@ def training_set(data_path):
     return FeatureMatrix(arrays["train_images"], dtype=np.float32)[:], arrays["train_labels"]
 
 
-def part(n, denominator):
-    """How many of n examples the slow contestants see: n / denominator, but 50 if there are."""
-    return min(n, max(50, n // int(denominator)))
+def part_of(X, denominator):
+    """How many of X's n examples the slow contestants see: n / denominator, but 50 if there are."""
+    return min(len(X), max(50, len(X) // int(denominator)))
 
 
 def sklearn_linear(data_path, model, l2="0"):
@@ -174,7 +169,10 @@ def sklearn_linear(data_path, model, l2="0"):
         classifier.fit(X, y)
         return time.perf_counter() - start
 
-    take_turns(lambda: (fit_seconds(3) - fit_seconds(1)) / 2)
+    seconds = None
+    while True:
+        wait_for_turn(seconds)
+        seconds = (fit_seconds(3) - fit_seconds(1)) / 2
 
 
 def sklearn_mlp(data_path, hidden_size, denominator):
@@ -187,14 +185,8 @@ def sklearn_mlp(data_path, hidden_size, denominator):
 
     X, y = training_set(data_path)
     classifier = MLPClassifier((int(hidden_size),), solver="sgd", batch_size=1, alpha=0, momentum=0)
-    n, m, classes = len(X), part(len(X), denominator), np.unique(y)
-
-    def epoch():
-        start = time.perf_counter()
-        classifier.partial_fit(X[:m], y[:m], classes=classes)
-        return (time.perf_counter() - start) * n / m
-
-    take_turns(epoch)
+    m, classes = part_of(X, denominator), np.unique(y)
+    take_turns(lambda: classifier.partial_fit(X[:m], y[:m], classes=classes), m / len(X))
 
 
 def torch_mlp(data_path, hidden_size, denominator):
@@ -206,25 +198,19 @@ def torch_mlp(data_path, hidden_size, denominator):
     from torch import nn
 
     X, y = map(torch.from_numpy, training_set(data_path))
-    hidden_size = int(hidden_size)
-    model = nn.Sequential(
-        nn.Linear(X.shape[1], hidden_size),
-        nn.ReLU(),
-        nn.Linear(hidden_size, int(y.max()) + 1),
-    )
+    first = nn.Linear(X.shape[1], int(hidden_size))
+    model = nn.Sequential(first, nn.ReLU(), nn.Linear(int(hidden_size), int(y.max()) + 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
     criterion = nn.CrossEntropyLoss()
-    n, m = len(X), part(len(X), denominator)
+    m = part_of(X, denominator)
 
     def epoch():
-        start = time.perf_counter()
-        for i in torch.randperm(n)[:m].tolist():
+        for i in torch.randperm(len(X))[:m].tolist():
             optimizer.zero_grad()
             criterion(model(X[i : i + 1]), y[i : i + 1]).backward()
             optimizer.step()
-        return (time.perf_counter() - start) * n / m
 
-    take_turns(epoch)
+    take_turns(epoch, m / len(X))
 
 
 # --------------------------------------------------------------------------------------------
@@ -248,10 +234,8 @@ def numpy_products(data_path, hidden_size, threads):
     Z, step = np.empty_like(D), np.empty_like(W)
 
     def epoch():
-        start = time.perf_counter()
         np.matmul(X, W.T, out=Z)
         np.matmul(D.T, X, out=step)
-        return time.perf_counter() - start
 
     with threadpool_limits(None if threads == "default" else int(threads), "blas"):
         take_turns(epoch)
@@ -273,9 +257,7 @@ def torch_products(data_path, batch_size, hidden_size, layers, batches):
 
     def buffers(m):
         """Activations and their gradients for a batch of m; those of the pixels are not needed."""
-        return [torch.randn(m, width) for width in widths[1:]], [
-            torch.randn(m, width) for width in widths[1:]
-        ]
+        return [[torch.randn(m, width) for width in widths[1:]] for _ in range(2)]
 
     by_size = {m: buffers(m) for m in {min(batch_size, n), n % batch_size or batch_size}}
 
@@ -290,11 +272,9 @@ def torch_products(data_path, batch_size, hidden_size, layers, batches):
                 torch.mm(errors[layer], weights[layer], out=errors[layer - 1])
 
     def epoch():
-        start = time.perf_counter()
         for row in range(0, n, batch_size):
             m = min(batch_size, n - row)
             products(X[row : row + m] if batches == "all" else X[:m])
-        return time.perf_counter() - start
 
     with torch.no_grad():
         take_turns(epoch)
