@@ -23,7 +23,7 @@ import utils
 from lab.dataset import open_data
 from lab.figures import save_figure
 from lab.files import make_folder
-from lab.options import PLOTS, Parser, positive, whole_number
+from lab.options import PLOTS, Parser, positive, seed, whole_number
 from lab.process import run_script
 from theory import convexity_checks, interval_checks, quadratic_checks
 from theory.quadratic import n_features
@@ -72,36 +72,36 @@ def parse_arguments(arguments):
     questions = parser.add_subparsers(required=True, metavar="question")
     whole = whole_number
 
-    def number(name, kind, default, what, shown=None):
+    def option(name, kind, default, what, shown=None):
         what = f"{what} (default: {shown or default})"
         command.add_argument(name, type=kind, default=default, help=what)
 
     command = questions.add_parser("quadratic", help="2024-25: a network with activation z(1-z)")
     command.set_defaults(check=quadratic)
-    number("-D", whole(1, MAX_D), 5, "inputs")
-    number("-K", whole(1, MAX_K), 8, "hidden units")
+    option("-D", whole(1, MAX_D), 5, "inputs")
+    option("-K", whole(1, MAX_K), 8, "hidden units")
     examples = "training examples for the descent"
-    number("-examples", whole(1, MAX_ENTRIES), None, examples, "4 per feature")
-    number("-steps", whole(1, 10**6), 2000, "steps of each descent")
+    option("-examples", whole(1, MAX_ENTRIES), None, examples, "4 per feature")
+    option("-steps", whole(1, 10**6), 2000, "steps of each descent")
     command = questions.add_parser("interval", help="2023-24: is the sum of x in [A, B]?")
     command.set_defaults(check=interval)
-    number("-D", whole(1, 1000), 6, "inputs, each -1 or 1")
-    number("-A", int, -2, "least sum, an integer")
-    number("-B", int, 3, "greatest sum, an integer")
+    option("-D", whole(1, 1000), 6, "inputs, each -1 or 1")
+    option("-A", int, -2, "least sum, an integer")
+    option("-B", int, 3, "greatest sum, an integer")
     command = questions.add_parser("convexity", help="2023-24: is the loss convex in the weights?")
     command.set_defaults(check=convexity)
     file = "data/intel_landscapes.npz or the stand-in images"
-    number("-data_path", str, None, "images and labels, as for hw1-q1.py", file)
-    number("-examples", whole(2, MAX_ENTRIES), 500, "training images, drawn from the file's")
-    number("-hidden_size", whole(2, 1000), 20, "hidden units of the MLP")
-    number("-starts", whole(2, 20), 4, "starts of each model")
-    number("-l2_penalty", positive, 0.01, "of both models; above 0, for a single minimum")
-    number("-steps", whole(1, 10**6), 1000, "steps of each descent at most")
+    option("-data_path", str, None, "images and labels, as for hw1-q1.py", file)
+    option("-examples", whole(2, MAX_ENTRIES), 500, "training images, drawn from the file's")
+    option("-hidden_size", whole(2, 1000), 20, "hidden units of the MLP")
+    option("-starts", whole(2, 20), 4, "starts of each model")
+    option("-l2_penalty", positive, 0.01, "of both models; above 0, for a single minimum")
+    option("-steps", whole(1, 10**6), 1000, "steps of each descent at most")
 
     for name, command in questions.choices.items():
         if name != "convexity":
-            number("-draws", whole(1, 100_000), 200, "random draws")
-        number("-seed", whole(0, 2**32 - 1), 42, "of the draws")
+            option("-draws", whole(1, 100_000), 200, "random draws")
+        option("-seed", seed, 42, "of the draws")
         where = "where figures go (default: plots, beside this script)"
         command.add_argument("-plots_dir", type=Path, default=PLOTS, help=where)
         formats = {"nargs": "+", "choices": ("pdf", "png"), "default": ["pdf"]}

@@ -1,7 +1,7 @@
 """The contestants of speed.py and growth.py: each a process that trains an epoch when told to.
 
-`processes.Contestant` is its parent's end. The process answers on its standard output, a JSON value
-a line: null once it is ready, then the seconds of an epoch for each line that it reads.
+`processes.Contestant` is its parent's end. The process answers on its standard output, one JSON value
+per line: null once it is ready, then the seconds of an epoch for each line that it reads.
 
 The scripts and the plain programs are run as they are, by their own main(): they are only stopped
 before each epoch, so that what is timed is what a user gets, threads, memory and all. Each has a

@@ -102,7 +102,7 @@ class Run:
         self.folder.take([*drawn, *CAPTIONS, *written])
         if not self.opt.resume:
             self.checkpoints.look_for_earlier(self.opt.epochs)
-        # One bar a run, that moves within the epochs; on a terminal alone.
+        # One bar per run, which moves within the epochs; only on a terminal.
         self.bar = tqdm(
             total=self.opt.epochs,
             bar_format="{percentage:3.0f}% |{bar}| epoch {n:.1f} of {total}, {remaining} left",

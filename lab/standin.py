@@ -23,7 +23,7 @@ from lab.known_data import KNOWN
 
 CLASSES = KNOWN["synthetic"].classes
 SPLITS = dict(zip(utils.SPLITS, KNOWN["synthetic"].sizes, strict=True))  # examples
-SIZE = 48  # pixels a side
+SIZE = 48  # pixels per side
 CHUNK = 512  # images drawn at once: the unit of memory and of the random stream
 # Of the seeds 1 to 6 the one whose last epoch shows best what the l2 penalty does. With an update
 # per example, single epochs lie two or three points above or below their mean, as they do on the
@@ -124,7 +124,7 @@ def _double(grid, axis):
 
 
 def _noise(bits, n, amplitudes):
-    """Cloud-like noise of shape (n, 48, 48): random grids of 3, 6, 12, 24, 48 cells a side, summed.
+    """Cloud-like noise of shape (n, 48, 48): random grids of 3, 6, 12, 24, 48 cells per side, summed.
 
     amplitudes are those of the five grids; their proportion is the texture.
     """
@@ -158,7 +158,7 @@ def _ridge(bits, n, low, high, amplitudes):
 
 
 def _pick(bits, n, colours, spread):
-    """One colour an image from a table of (r, g, b), each shifted by up to spread: (n, 3, 1, 1)."""
+    """One colour per image, from a table of (r, g, b), each shifted by up to spread: (n, 3, 1, 1)."""
     colours = np.array(colours, np.int32)
     chosen = colours[bits.integers(0, len(colours) - 1, (n,))]
     chosen = chosen + bits.integers(-spread, spread, (n, 1)) + bits.integers(-9, 9, (n, 3))
@@ -171,7 +171,7 @@ def _paint(canvas, mask, paint):
 
 
 def _number(bits, n, low, high):
-    """One integer an image, shaped (n, 1, 1) to meet rows and columns."""
+    """One integer per image, shaped (n, 1, 1) to meet rows and columns."""
     return bits.integers(low, high, (n, 1, 1))
 
 
@@ -201,7 +201,7 @@ SMOOTH = (8, 6, 5, 4, 3)
 
 
 def _surface(bits, n, colours, grain, spread=20):
-    """Paint of one colour an image and a grain, (n, 3, 48, 48)."""
+    """Paint of one colour per image and a grain, (n, 3, 48, 48)."""
     return _pick(bits, n, colours, spread) + _noise(bits, n, grain)[:, None]
 
 

@@ -126,7 +126,6 @@ def test_lines_by_hand():
     costs = qc.along_line(lambda x: (float(x @ x), None), np.array([-2.0]), np.array([2.0]), points)
     assert costs.tolist() == [4, 1, 0, 1, 4]
     assert qc.above_chord(costs, points).tolist() == [0, -3, -4, -3, 0]
-    assert qc.second_differences(costs).tolist() == [2, 2, 2]
     assert qc.above_chord(-costs + points, points).max() == 4
 
 

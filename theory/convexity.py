@@ -177,8 +177,3 @@ def along_line(cost_and_gradient, start, end, points):
 def above_chord(costs, points):
     """How far costs along a line lie above the straight line between their ends: <= 0 if convex."""
     return costs - ((1 - points) * costs[0] + points * costs[-1])
-
-
-def second_differences(costs):
-    """costs[i - 1] - 2 costs[i] + costs[i + 1], at equal distances: >= 0 if convex."""
-    return np.diff(costs, 2)

@@ -44,9 +44,9 @@ def lines(cost, ends):
 
 
 def check_convex_lines(which, costs, claims):
-    """No second difference below zero, no cost above the chord, but for rounding."""
+    """No second difference below zero, no cost above the chord, but for rounding; (lines, points)."""
     size = np.max(np.abs(costs))
-    negative = np.maximum(0, [-q3.second_differences(line) for line in costs]) / size
+    negative = np.maximum(0, -np.diff(costs, 2)) / size
     claims.within(f"{which}: no second difference is negative", negative, ROUNDING)
     above = np.maximum(0, [q3.above_chord(line, POINTS) for line in costs]) / size
     claims.within(f"{which}: nowhere above the chord", above, ROUNDING)
@@ -82,7 +82,8 @@ def check_logistic_regression(X, y, n_classes, starts, l2_penalty, steps, rng, c
 
     ends, curves = zip(*(q3.descend(cost, theta, steps) for theta in thetas), strict=True)
     size = np.linalg.norm(ends[0])
-    claims.within("with the penalty: the cost's gradient at the ends", gradients(cost, ends), 1e-8)
+    gradients = [np.linalg.norm(cost(end)[1]) for end in ends]
+    claims.within("with the penalty: the cost's gradient at the ends", gradients, 1e-8)
     spread = np.ptp([curve[-1] for curve in curves])
     claims.within("  the ends' costs agree", spread, 1e-9)
     apart = [np.linalg.norm(a - b) / size for a, b in itertools.combinations(ends, 2)]
@@ -142,13 +143,12 @@ def check_mlp(X, y, n_classes, hidden_size, starts, l2_penalty, steps, rng, clai
     return between, to_permuted, curves
 
 
-def gradients(cost, ends):
-    """The norm of the cost's gradient at each end."""
-    return [np.linalg.norm(cost(end)[1]) for end in ends]
+def two_panels(title, line_label, groups, room, show):
+    """A figure of costs along lines, their chords dashed, beside axes for descents: both of them.
 
-
-def two_panels(title, line_label, show):
-    """A figure with a panel for lines and one for descents."""
+    groups : (costs (lines, points), colour, label) of each group of lines.
+    room : for the legend above them, as a share of the costs' range.
+    """
     figure = utils.new_figure((10, 4.8), title, show)
     left, right = figure.subplots(1, 2)
     left.set(xlabel="t: from one end (0) to another (1)", ylabel=line_label)
@@ -156,45 +156,41 @@ def two_panels(title, line_label, show):
     right.set(xlabel="step of L-BFGS", title="Descents from the starts")
     for axes in (left, right):
         axes.grid(alpha=0.3)
-    return figure, left, right
-
-
-def draw_lines(axes, costs, colour, label):
-    """The costs along lines, and each line's chord dashed."""
-    for i, line in enumerate(costs):
-        axes.plot(POINTS, line, color=colour, alpha=0.8, label=None if i else label)
-        style = {"linewidth": 1, "alpha": 0.6, "label": None if i else "their chords"}
-        axes.plot([0, 1], line[[0, -1]], "--", color=colour, **style)
+    for costs, colour, label in groups:
+        for i, line in enumerate(costs):
+            left.plot(POINTS, line, color=colour, alpha=0.8, label=None if i else label)
+            style = {"linewidth": 1, "alpha": 0.6, "label": None if i else "their chords"}
+            left.plot([0, 1], line[[0, -1]], "--", color=colour, **style)
+    low, high = left.get_ylim()
+    left.set_ylim(top=high + room * (high - low))
+    left.legend(fontsize="small")
+    return figure, right
 
 
 def plot_logistic_regression(between, curves, title, show):
     """The loss along lines between early ends, and the descents of the cost."""
+    groups = [(between, "tab:blue", f"between the starts' ends after {EARLY} steps")]
     label = "cross-entropy (no penalty)"
-    figure, left, right = two_panels(f"Logistic regression\n{title}", label, show)
-    draw_lines(left, between, "tab:blue", f"between the starts' ends after {EARLY} steps")
-    low, high = left.get_ylim()
-    left.set_ylim(top=high + 0.2 * (high - low))  # room for the legend
+    figure, right = two_panels(f"Logistic regression\n{title}", label, groups, 0.2, show)
     lowest = min(curve[-1] for curve in curves)
     for curve in curves:
         right.plot(np.maximum(curve - lowest, 1e-12), label=f"ends at {curve[-1]:.6f}")
     right.set(ylabel="cost (with l2 penalty) above the lowest, from 1e-12", yscale="log")
-    for axes in (left, right):
-        axes.legend(fontsize="small")
+    right.legend(fontsize="small")
     return figure
 
 
 def plot_mlp(between, to_permuted, curves, title, show):
     """The cost along lines between ends, and the descents."""
+    groups = [
+        (between, "tab:red", "between the ends of two starts"),
+        (to_permuted, "tab:orange", "from an end to itself with its units permuted"),
+    ]
     label = "cost (cross-entropy + l2 penalty)"
-    figure, left, right = two_panels(f"MLP\n{title}", label, show)
-    draw_lines(left, between, "tab:red", "between the ends of two starts")
-    draw_lines(left, to_permuted, "tab:orange", "from an end to itself with its units permuted")
-    low, high = left.get_ylim()
-    left.set_ylim(top=high + 0.35 * (high - low))
+    figure, right = two_panels(f"MLP\n{title}", label, groups, 0.35, show)
     finals = [curve[-1] for curve in curves]
     for curve in curves:
         right.plot(curve, label=f"ends at {curve[-1]:.6f}")
     right.set(ylabel=label, ylim=(0.95 * min(finals), 1.3 * max(finals)))
-    for axes in (left, right):
-        axes.legend(fontsize="small")
+    right.legend(fontsize="small")
     return figure
