@@ -56,7 +56,7 @@ def with_rows(arrays, eighths):
     }
 
 
-def seconds_an_epoch(arrays, contestant, repeats):
+def seconds_per_epoch(arrays, contestant, repeats):
     """The median of `repeats` epochs of a contestant on a data set, after one to warm up."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "part.npz"
@@ -66,28 +66,27 @@ def seconds_an_epoch(arrays, contestant, repeats):
             return median(trained.epoch() for _ in range(repeats))
 
 
+def cases(arrays):
+    """Yield (what grows, its size, the data, options of the models) of each point."""
+    for eighths in EIGHTHS_OF_EXAMPLES:
+        part = with_examples(arrays, eighths)
+        yield "examples", len(part["train_labels"]), part, ()
+    for eighths in EIGHTHS_OF_ROWS:
+        part = with_rows(arrays, eighths)
+        yield "features", part["train_images"][0].size, part, ()
+    for hidden_size in HIDDEN:
+        yield "hidden units", hidden_size, arrays, ("-hidden_size", str(hidden_size))
+
+
 def measure(arrays, models, repeats):
     """{what grows: {model: (sizes, seconds)}}, both arrays of floats."""
     points = {what: {model: [] for model in models} for what in PER}
-
-    def measure_point(what, size, part, model, *options):
-        notice(f"{model}: {size:,} {what}")
-        seconds = seconds_an_epoch(part, (*MODELS[model][1:], *options), repeats)
-        points[what][model].append((size, seconds))
-
-    for eighths in EIGHTHS_OF_EXAMPLES:
-        part = with_examples(arrays, eighths)
+    for what, size, part, options in cases(arrays):
         for model in models:
-            measure_point("examples", len(part["train_labels"]), part, model)
-    for eighths in EIGHTHS_OF_ROWS:
-        part = with_rows(arrays, eighths)
-        for model in models:
-            measure_point("features", part["train_images"][0].size, part, model)
-    for hidden_size in HIDDEN:
-        for model in models:
-            if model in WITH_HIDDEN_UNITS:
-                options = ("-hidden_size", str(hidden_size))
-                measure_point("hidden units", hidden_size, arrays, model, *options)
+            if what != "hidden units" or model in WITH_HIDDEN_UNITS:
+                notice(f"{model}: {size:,} {what}")
+                seconds = seconds_per_epoch(part, (*MODELS[model][1:], *options), repeats)
+                points[what][model].append((size, seconds))
     return {
         what: {model: np.array(pairs).T for model, pairs in by_model.items() if pairs}
         for what, by_model in points.items()

@@ -138,7 +138,7 @@ def download(name):
         utils.notice(f"{path}: already here")
     else:
         try:
-            fetch(url, path, md5, check=utils.read_npz if is_npz else None)
+            fetch(url, path, md5)
         except (OSError, InputError) as error:
             then = "" if is_npz else f" and run: python data/prepare.py {name} {path}"
             raise InputError(
@@ -151,11 +151,11 @@ def download(name):
         {"octmnist": octmnist, "cifar10": cifar10}[name](path, DATA / f"{name}.npz")
 
 
-def fetch(url, path, md5=None, check=None):
-    """Download a file; it takes its name only when complete, its MD5 right and check(file) content.
+def fetch(url, path, md5):
+    """Download a file; it takes its name only when it is complete and what it should be.
 
-    Raises OSError where there is no connection, the server refuses or the disk is full, and
-    InputError where the MD5 differs or check raises it.
+    It should have the MD5 or, where none is published, be an image data set: InputError where it is
+    not. OSError where there is no connection, the server refuses or the disk is full.
     """
     import gdown
 
@@ -175,10 +175,10 @@ def fetch(url, path, md5=None, check=None):
             gdown.download(url, str(part), hasher=digest, progress=show, **options)
         except gdown.exceptions.DownloadError as error:
             raise OSError(str(error)) from error
-        if md5 and digest.hexdigest() != md5:
+        if md5 is None:
+            utils.read_npz(part)
+        elif digest.hexdigest() != md5:
             raise InputError(f"its MD5 is {digest.hexdigest()}, its authors publish {md5}")
-        if check:
-            check(part)
         part.chmod(0o644)  # as fetched only its owner may read it
         os.replace(part, path)
 

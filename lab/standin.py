@@ -123,18 +123,22 @@ def _double(grid, axis):
     return fine.swapaxes(axis, -1)
 
 
+def _refine(bits, grid, amplitudes):
+    """The grid (n, 3) or (n, 3, 3) doubled four times, with noise of its amplitude at each level."""
+    for level, amplitude in enumerate(amplitudes):
+        for axis in range(1, grid.ndim) if level else ():
+            grid = _double(grid, axis)
+        if amplitude:
+            grid = grid + bits.integers(-amplitude, amplitude, grid.shape)
+    return grid
+
+
 def _noise(bits, n, amplitudes):
     """Cloud-like noise of shape (n, 48, 48): random grids of 3, 6, 12, 24, 48 cells per side, summed.
 
     amplitudes are those of the five grids; their proportion is the texture.
     """
-    field = np.zeros((n, 3, 3), np.int32)
-    for level, amplitude in enumerate(amplitudes):
-        if level:
-            field = _double(_double(field, 1), 2)
-        if amplitude:
-            field += bits.integers(-amplitude, amplitude, field.shape)
-    return field
+    return _refine(bits, np.zeros((n, 3, 3), np.int32), amplitudes)
 
 
 def _streaks(bits, n, amplitude, cells):
@@ -147,14 +151,8 @@ def _streaks(bits, n, amplitude, cells):
 
 def _ridge(bits, n, low, high, amplitudes):
     """A skyline: the row of its top at every column, shape (n, 1, 48), about low..high."""
-    line = bits.integers(low, high, (n, 1))
-    line = np.repeat(line, 3, axis=1)
-    for level, amplitude in enumerate(amplitudes):
-        if level:
-            line = _double(line, 1)
-        if amplitude:
-            line = line + bits.integers(-amplitude, amplitude, line.shape)
-    return line[:, None, :]
+    line = np.repeat(bits.integers(low, high, (n, 1)), 3, axis=1)
+    return _refine(bits, line, amplitudes)[:, None, :]
 
 
 def _pick(bits, n, colours, spread):

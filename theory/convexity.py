@@ -124,16 +124,16 @@ def random_mlp(coordinates, pixels, hidden_size, n_classes, rng):
     return MLP(W1, np.zeros(hidden_size), W2, np.zeros(n_classes))
 
 
-def descend(cost_and_gradient, theta, steps, tolerance=1e-9):
+def descend(cost_and_gradient, theta, steps):
     """Lower a cost by L-BFGS from theta: the end and the costs before each step and after the last.
 
     A step is halved until it lowers the cost enough (Armijo). It ends after `steps`, where the
-    gradient's norm is `tolerance` or less, or where rounding leaves no step to take. (Nocedal and
+    gradient's norm is 1e-9 or less, or where rounding leaves no step to take. (Nocedal and
     Wright, Numerical Optimization, algorithm 7.4.)
     """
     cost, gradient = cost_and_gradient(theta)
     costs, pairs = [cost], []
-    while len(costs) <= steps and np.linalg.norm(gradient) > tolerance:
+    while len(costs) <= steps and np.linalg.norm(gradient) > 1e-9:
         direction = _lbfgs_direction(gradient, pairs)
         slope, rate = gradient @ direction, 1.0
         if not pairs:

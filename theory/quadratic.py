@@ -154,7 +154,7 @@ def distance_bounds(c, D, K):
     return [math.sqrt(np.sum(np.linalg.svd(m, compute_uv=False)[K:] ** 2)) for m in matrices]
 
 
-def best_span(c2, M, U, iterations=5000):
+def best_span(c2, M, U):
     """The rank-K projection P, (D, D), reached from the span of U, (D, K), by raising
 
         value(P) = c2^T P c2 + ||P M P||_F^2.
@@ -171,7 +171,7 @@ def best_span(c2, M, U, iterations=5000):
         return c2 @ P @ c2 + np.sum((P @ M @ P) ** 2)
 
     P = U @ U.T
-    for _ in range(iterations):
+    for _ in range(5000):
         gradient = np.outer(c2, c2) + 2 * M @ P @ M + 2 * mu * P
         U = np.linalg.eigh(gradient)[1][:, -U.shape[1] :]
         candidate = U @ U.T
@@ -185,7 +185,7 @@ def best_span(c2, M, U, iterations=5000):
     return P
 
 
-def nearest_reachable(c, D, K, rng, starts=20):
+def nearest_reachable(c, D, K, rng):
     """The c nearest to the given one, in ||.||_F, among those that K < D units approach.
 
     For the span's projection P the nearest is (c1, P c2, P M P), at the distance whose square is
@@ -199,7 +199,7 @@ def nearest_reachable(c, D, K, rng, starts=20):
     spans = [
         Q[:, np.argsort(-np.abs(eigenvalues))[:K]],
         np.linalg.svd(rank_matrix(c, D))[0][:, :K],
-        *(np.linalg.qr(rng.normal(size=(D, K)))[0] for _ in range(starts)),
+        *(np.linalg.qr(rng.normal(size=(D, K)))[0] for _ in range(20)),
     ]
     projections = (best_span(c2, M, U) for U in spans)
     candidates = (np.concatenate([[c1], P @ c2, -vech(P @ M @ P)]) for P in projections)
