@@ -62,16 +62,15 @@ def span_coordinates(X):
     return np.linalg.qr(X.T, mode="r").T
 
 
-def softmax(logits):
-    """The probabilities of each row of logits, (n, classes)."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+def log_softmax(logits):
+    """The logarithms of the probabilities of each row of logits, (n, classes)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def cross_entropy(logits, y):
     """Mean cross-entropy of logits (n, classes) with labels y (n,), and its gradient in the logits."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_p = log_softmax(logits)
     rows = np.arange(len(y))
     d_logits = np.exp(log_p)
     d_logits[rows, y] -= 1
@@ -97,7 +96,7 @@ def curvature(theta, direction, X, n_classes, l2_penalty=0.0):
     l2_penalty ||D||^2. So the loss is convex, and with a penalty strictly.
     """
     W, D = (vector.reshape(n_classes, X.shape[1]) for vector in (theta, direction))
-    p, rates = softmax(X @ W.T), X @ D.T
+    p, rates = np.exp(log_softmax(X @ W.T)), X @ D.T
     mean = np.sum(p * rates, axis=1, keepdims=True)
     variance = np.sum(p * (rates - mean) ** 2, axis=1)
     return float(np.mean(variance)) + l2_penalty * float(direction @ direction)
