@@ -9,18 +9,15 @@ the criterion and Python. Start, figures and files are of a whole run of one epo
 """
 
 import importlib
-import tempfile
 import time
-from pathlib import Path
 from statistics import median
 
 import torch
-from processes import ROOT, run_command
+from processes import DATA_PATH, ROOT, record_of
 
 from lab.dataset import open_data
 from lab.options import Parser, count
 from lab.process import run_script
-from lab.record import read_record
 
 q2 = importlib.import_module("hw1-q2")
 
@@ -30,7 +27,7 @@ class Parts:
 
     def __init__(self, data_path, batch_size):
         self.batch_size = batch_size
-        data = open_data(Path(data_path))
+        data = open_data(data_path)
         self.train_X, self.val_X = (
             q2.ImageTensor(data.arrays[f"{split}_images"], data.arrays[f"{split}_labels"])
             for split in ("train", "val")
@@ -90,10 +87,8 @@ def seconds_of(part):
 
 def seconds_of_a_run(data_path, threads):
     """{what: seconds} of a whole run of one epoch: its figures, and its start and end."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["mlp", "-epochs", 1, "-plots_dir", folder, "-data_path", data_path]
-        whole, _ = run_command(ROOT / "hw1-q2.py", *words, OMP_NUM_THREADS=str(threads))
-        record = read_record(next(Path(folder).glob("*record*.json")))
+    command = (ROOT / "hw1-q2.py", "mlp", "-epochs", 1, "-data_path", data_path)
+    record, whole, _ = record_of(*command, OMP_NUM_THREADS=str(threads))
     figures = record.seconds["plotting"]
     rest = whole - record.seconds_of_epochs - figures
     return {"figures of the run": figures, "start, data, files": rest}
@@ -101,7 +96,7 @@ def seconds_of_a_run(data_path, threads):
 
 def main(arguments):
     parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("-data_path", required=True)
+    parser.add_argument("-data_path", **DATA_PATH)
     parser.add_argument("-batch_size", type=count, default=64, help="(default: %(default)s)")
     parser.add_argument("-threads", type=count, default=1, help="(default: %(default)s)")
     parser.add_argument("-repeats", type=count, default=5, help="rounds (default: %(default)s)")
@@ -122,10 +117,9 @@ def main(arguments):
     rest = seconds["training, whole"] - sum(seconds[name] for name in measured)
     print("| part of an epoch | seconds | of it |\n|---|---:|---:|")
     whole = seconds["training, whole"] + seconds["evaluation"]
-    rows = [*measured, "evaluation"]
-    table = [(name, seconds[name]) for name in rows]
-    table.insert(len(measured), ("all else in training", rest))
-    for name, value in table:
+    table = {name: seconds[name] for name in measured} | {"all else in training": rest}
+    table["evaluation"] = seconds["evaluation"]
+    for name, value in table.items():
         print(f"| {name} | {value:.3f} | {value / whole:.0%} |")
     print(f"| an epoch | {whole:.3f} | |")
     for name, value in seconds_of_a_run(opt.data_path, opt.threads).items():

@@ -1,7 +1,7 @@
 """The programs that are measured, as processes of their own: run to their end or epoch by epoch.
 
     seconds, peak = run_command("hw1-q1.py", "-h")         wall seconds and bytes
-    record, peak = record_of("hw1-q1.py", "mlp")           what the run wrote down, as a dict
+    record, seconds, peak = record_of("hw1-q1.py", "mlp")  and the `record.Record` of the run
 
     contestant = Contestant(path, "hw1-q1.py", "mlp")      starts it and waits until it has loaded
     contestant.epoch()                                     seconds of its next epoch
@@ -25,6 +25,7 @@ ROOT = BENCHMARKS.parent
 sys.path.insert(0, str(ROOT))
 
 from lab.dataset import DEFAULT
+from lab.record import read_record
 from utils import InputError
 
 DATA_PATH = {
@@ -63,11 +64,11 @@ def run_command(*command, **environment):
 
 
 def record_of(*command, **environment):
-    """(the record of a run of one of the scripts, its peak memory in bytes); see `run_command`."""
+    """`run_command` of one of the scripts: (the `Record` of the run, wall seconds, peak bytes)."""
     with tempfile.TemporaryDirectory() as plots:
-        _, peak = run_command(*command, "-plots_dir", plots, **environment)
+        seconds, peak = run_command(*command, "-plots_dir", plots, **environment)
         (path,) = Path(plots).glob("*record*.json")
-        return json.loads(path.read_text()), peak
+        return read_record(path), seconds, peak
 
 
 @contextlib.contextmanager

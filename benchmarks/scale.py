@@ -46,11 +46,11 @@ def memory(folder, times):
         for many in times:
             path = data_folder(folder, many)
             notice(f"{name}: {many} x")
-            record, peak = record_of(ROOT / script, model, "-epochs", 1, "-data_path", path)
+            record, _, peak = record_of(ROOT / script, model, "-epochs", 1, "-data_path", path)
             n = 12_630 * many
-            seconds = record["seconds"]
+            seconds = record.seconds
             print(
-                f"| {name} | {n:,} | {record['data']['bytes'] / 1e9:.2f} GB "
+                f"| {name} | {n:,} | {record.data['bytes'] / 1e9:.2f} GB "
                 f"| {seconds['training']:.1f} | {seconds['evaluation']:.1f} "
                 f"| {peak / 1e6:.0f} MB |",
                 flush=True,
@@ -75,9 +75,9 @@ def ranks(data_path, repeats):
         options += ("-data_path", data_path)
         pairs = []
         for _ in range(repeats):
-            one, _ = record_of(*options, OMP_NUM_THREADS="2")
-            two, _ = record_of(*torchrun, *options, OMP_NUM_THREADS="1")
-            pairs.append([record["seconds"]["training"] / 3 for record in (one, two)])
+            one, *_ = record_of(*options, OMP_NUM_THREADS="2")
+            two, *_ = record_of(*torchrun, *options, OMP_NUM_THREADS="1")
+            pairs.append([record.seconds["training"] / 3 for record in (one, two)])
         one, two = (median(times) for times in zip(*pairs, strict=True))
         ratio = median(one / two for one, two in pairs)
         print(f"| {batch_size} | {one:.2f} | {two:.2f} | {ratio:.2f} |", flush=True)

@@ -30,8 +30,8 @@ WAYS = {
 def seconds_per_epoch(environment, opt):
     """Seconds of training per epoch in a run of its own that waits so."""
     settings = ("-epochs", opt.epochs, "-data_path", opt.data_path)
-    record, _ = record_of(ROOT / "hw1-q2.py", "mlp", *settings, **environment)
-    return record["seconds"]["training"] / opt.epochs
+    record, *_ = record_of(ROOT / "hw1-q2.py", "mlp", *settings, **environment)
+    return record.seconds["training"] / opt.epochs
 
 
 def main(arguments):
