@@ -3,9 +3,8 @@
     seconds, peak = run_command("hw1-q1.py", "-h")         wall seconds and bytes
     record, seconds, peak = record_of("hw1-q1.py", "mlp")  and the `record.Record` of the run
 
-    contestant = Contestant(path, "hw1-q1.py", "mlp")      starts it and waits until it has loaded
-    contestant.epoch()                                     seconds of its next epoch
-    contestant.close()
+    with Contestant(path, "hw1-q1.py", "mlp") as trained:  starts it and waits until it has loaded
+        trained.epoch()                                    seconds of its next epoch
 
 What a contestant's process does is in contestants.py. Importing this module lets the benchmarks import
 the project's own; DATA_PATH is how they describe their option -data_path.
@@ -36,14 +35,11 @@ DATA_PATH = {
 PAUSE = 0.05  # seconds, in which the threads of the one before stop spinning
 
 
-class Failed(InputError):
-    """A program that was to be measured ended with an error; the message holds its last words."""
-
-
 def run_command(*command, **environment):
     """Run a Python program to its end, its output dropped: (wall seconds, peak resident bytes).
 
-    `environment` is added to this process's. Raises Failed unless the program exits with 0.
+    `environment` is added to this process's. Raises InputError, with the program's last words, unless
+    it exits with 0.
     """
     time.sleep(PAUSE)
     with tempfile.TemporaryFile() as errors:
@@ -59,7 +55,7 @@ def run_command(*command, **environment):
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise Failed(f"{' '.join(map(str, command))}: {last_line(errors)}")
+            raise InputError(f"{' '.join(map(str, command))}: {last_line(errors)}")
     return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -93,12 +89,12 @@ class Contestant:
         `contestants.RIVALS`.
     settings : for a program its options, else the function's arguments after the file; text.
 
-    Raises Failed when the process has ended instead of answering.
+    Raises InputError, with its last words, when the process has ended instead of answering.
     """
 
     def __init__(self, data_path, kind, *settings):
         self.name = " ".join((kind, *settings))
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115, closed by close()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115, closed by __exit__
         self.process = subprocess.Popen(
             [sys.executable, BENCHMARKS / "contestants.py", data_path, kind, *settings],
             stdin=subprocess.PIPE,
@@ -111,9 +107,6 @@ class Contestant:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
-
     def epoch(self):
         """The seconds that the next epoch takes; all that surrounds an epoch is not counted."""
         time.sleep(PAUSE)
@@ -125,10 +118,10 @@ class Contestant:
     def _answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise Failed(f"{self.name}: {last_line(self.errors)}")
+            raise InputError(f"{self.name}: {last_line(self.errors)}")
         return json.loads(line)
 
-    def close(self):
+    def __exit__(self, *_):
         """End the process and free what it holds."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()

@@ -71,10 +71,8 @@ def measure_race(race, opt, table):
         return
     with contextlib.ExitStack() as stack:
         epochs = {}
-        for name, contestant in [
-            ("ours", race.ours),
-            *((rival.name, rival.contestant) for rival in rivals),
-        ]:
+        contestants = {"ours": race.ours} | {rival.name: rival.contestant for rival in rivals}
+        for name, contestant in contestants.items():
             notice(f"{race.name}: {name} loads and warms up")
             epochs[name] = stack.enter_context(Contestant(opt.data_path, *contestant)).epoch
             epochs[name]()
@@ -82,15 +80,9 @@ def measure_race(race, opt, table):
         with a_busy_process():
             busy = in_turn(epochs, opt.repeats, f"{race.name}, beside a busy process")
     for rival in rivals:
-        table.ratio(
-            f"{race.name}/{rival.name}",
-            race.what,
-            rival.against,
-            rival.floor,
-            (idle["ours"], idle[rival.name]),
-            (busy["ours"], busy[rival.name]),
-            at_most=rival.at_most,
-        )
+        row = f"{race.name}/{rival.name}", race.what, rival.against, rival.floor
+        sides = [(seconds["ours"], seconds[rival.name]) for seconds in (idle, busy)]
+        table.ratio(*row, *sides, at_most=rival.at_most)
     if race.busy and f"{race.name}/busy" in wanted:
         what = f"{race.what}, beside a busy process"
         sides = busy["ours"], idle["ours"]
@@ -134,7 +126,7 @@ def measure_edition(opt, table):
     if EDITION_ROW not in opt.only:
         return
     commands = edition_commands(opt.epochs)
-    theirs, ours = {}, []
+    theirs = {}
     for script, options in commands:
         notice(f"edition, plain: {PLAIN[script].name} {' '.join(options)}")
         settings = (*options, "-data_path", opt.data_path)
@@ -151,14 +143,14 @@ def measure_edition(opt, table):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             start = time.perf_counter()
             list(pool.map(run, longest_first))
-            ours.append(time.perf_counter() - start)
+            ours = time.perf_counter() - start
     share = f"1/{EDITION_SHARE} of the epochs"
     table.ratio(
         EDITION_ROW,
         f"the {len(commands)} commands of edition 2024-25, {share}, two at a time, one thread each",
         "the same by the plain programs, one after the other",
         EDITION_FLOOR,
-        (ours, [sum(theirs.values())]),
+        ([ours], [sum(theirs.values())]),
     )
 
 
