@@ -123,13 +123,13 @@ def run(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
     data = open_data(first)
     if sweep.unused:
         notice(f"note: {first.model} makes no use of {sweep.unused}")
-    result = _run_all(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
+    result = _train_all(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
     if first.show:
         utils.show_figures()
     return result
 
 
-def _run_all(sweep, train, data):
+def _train_all(sweep, train, data):
     """`run` of a sweep of several runs."""
     results, failures = [], []
     for i, (opt, names) in enumerate(sweep.runs, 1):
