@@ -114,14 +114,14 @@ class Checkpoints:
                 if checkpoint.epochs > most:
                     further = max(further, checkpoint.epochs)
                 else:
-                    found.append(((checkpoint.code == self.code, checkpoint.epochs), checkpoint))
+                    found.append(checkpoint)
         if further and not found:
             raise NoCheckpoint(
                 f"{self.folder.folder}: the checkpoint of this run is at epoch {further} already; "
                 "ask for more -epochs, or start it without -resume"
             )
-        found.sort(key=lambda entry: entry[0], reverse=True)  # and else as they were
-        return [checkpoint for _, checkpoint in found], complaints
+        found.sort(key=lambda each: (each.code == self.code, each.epochs), reverse=True)
+        return found, complaints
 
     def none(self):
         """The `NoCheckpoint` of a run that can go on from none: in what the nearest checkpoint differs.
