@@ -60,7 +60,7 @@ def check_square(claims):
     for order in map(list, itertools.permutations(range(4))):
         _, since, mistakes = q3.perceptron_states(X[order], y[order])
         recurring.append(0 if since is None else mistakes)
-    claim = "the perceptron's weights recur in all orders; mistakes per epoch"
+    claim = "the perceptron's weights recur in all 24 orders; mistakes per epoch"
     claims.at_least(claim, min(recurring), 1)
     states, since, mistakes = q3.perceptron_states(X, y)
     epoch, cycle = (len(states) - 1) // 4, f"{mistakes} mistakes per epoch: it goes round for ever"
