@@ -86,7 +86,6 @@ class Team:
         except BaseException as error:
             if isinstance(error, SystemExit) and not error.code:  # as after -h
                 raise
-            self.ignore_signals()
             heard = self.first_to_fail()
             kept = sys.stderr.getvalue() if self.rank else ""
             sys.stderr = self.stderr if heard else io.StringIO()
@@ -106,8 +105,11 @@ class Team:
         """Is it this rank that has to say why the run ends?
 
         It is the first rank to fail, since one failure brings about the others; or rank 0, if
-        several fail by themselves, as all do over a data file that is not there.
+        several fail by themselves, as all do over a data file that is not there. From here on signals
+        are ignored: torchrun signals its processes again, and then kills them.
         """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if self.first is None:
             deadline = time.monotonic() + GRACE
             try:
@@ -119,11 +121,6 @@ class Team:
             except RuntimeError:  # the store has gone with torchrun
                 self.first = True
         return self.first
-
-    def ignore_signals(self):
-        """From here on: torchrun signals its processes again, and then kills them."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
 
     def _meet(self, where):
         """Wait for all ranks to come here."""
@@ -280,7 +277,6 @@ class RankRun(Run):
         if self.team.rank:
             return
         if kind is not None:
-            self.team.ignore_signals()
             heard = self.team.first_to_fail()
             if _is_lost(error):
                 if heard:
