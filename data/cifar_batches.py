@@ -78,9 +78,8 @@ def _from_archive(path):
                 if len(contents) == len(BATCHES):
                     break
     except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
-        raise InputError(
-            f"{path}: not a whole tar.gz ({reason_of(error)}); fetch it again"
-        ) from error
+        said = reason_of(error)
+        raise InputError(f"{path}: not a whole tar.gz ({said}); fetch it again") from error
     return contents
 
 

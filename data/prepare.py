@@ -142,7 +142,8 @@ def download(name):
         except (OSError, InputError) as error:
             then = "" if is_npz else f" and run: python data/prepare.py {name} {path}"
             raise InputError(
-                f"cannot download {name} ({reason_of(error)}); fetch {url} by hand, save it as {path}{then}"
+                f"cannot download {name} ({reason_of(error)}); fetch {url} by hand, save it as "
+                f"{path}{then}"
             ) from error
     if is_npz:
         arrays = utils.read_npz(path)
