@@ -8,9 +8,12 @@ they separate every pair of twins.
 
 import numpy as np
 
+from checks.small_cases import small_cases
+
 CLASSES = {"ist-2024": 6, "ist-2023": 4, "ist-2022": 10}
 FEATURES, HIDDEN = 8, 13  # with the number of classes, and each plus one, all different
 OTHER_DIMS = [3, 5, 7]
+WIDE = (60, 400)  # features and hidden units where the initial weights are looked at
 RATES = (0.5, 0.125)
 PENALTY = 0.25
 SHORT = 5  # seconds a call may take; these are microseconds of work
@@ -81,57 +84,68 @@ def check(key, role, dims, calls, **more):
     return {"key": key, "kind": "numpy", "role": role, "dims": dims, "calls": calls, **more}
 
 
+def examples(X, y, onehot=None):
+    """The arguments of calls of train_epoch with one example each."""
+    more = {"onehot": onehot} if onehot else {}
+    return [{"X": x[None], "y": [int(k)], **more} for x, k in zip(X, y, strict=True)]
+
+
 # ----------------------------------------------------------------------------------------------
 # Perceptron and logistic regression
 
 
-def linear_checks(role, n_classes, penalty_for_perceptron=0.0):
-    """The checks of one linear model: {key: check}."""
-    rng = np.random.default_rng(7)
+def linear_checks(role, n_classes, penalty=0.0):
+    """The checks of one linear model."""
     dims = [n_classes, FEATURES, HIDDEN]
-    count = n_classes + 4
-    W, X, y = linear_examples(n_classes, FEATURES, count, rng, lambda i: i < n_classes)
-    penalty = penalty_for_perceptron if role == "perceptron" else 0.0
-
-    def steps(kind, penalty):
-        values = {"W": W, "b": bias(n_classes)}
-        method = "update" if kind == "update" else "epoch"
-        return [
-            call(method, set=values, hyper=hyper(RATES[i % 2], penalty), **example)
-            for i, example in enumerate(examples(kind, X, y))
-        ]
-
     checks = [
-        check(f"{role}/update", role, dims, steps("update", penalty)),
-        check(f"{role}/single", role, dims, steps("epoch", penalty)),
+        check(f"{role}/update", role, dims, linear_updates(n_classes, penalty)),
+        check(f"{role}/single", role, dims, linear_steps(n_classes, penalty)),
         check(f"{role}/epoch", role, dims, linear_epochs(n_classes, penalty)),
-        check(f"{role}/single_onehot", role, dims, steps(n_classes, penalty)),
+        check(f"{role}/single_onehot", role, dims, linear_steps(n_classes, penalty, n_classes)),
         check(f"{role}/epoch_onehot", role, dims, linear_epochs(n_classes, penalty, n_classes)),
         check(f"{role}/predict", role, dims, linear_predictions(n_classes)),
         check(f"{role}/other", role, OTHER_DIMS, linear_epochs(3, penalty, features=5)),
         check(f"{role}/absent", role, dims, linear_absent(n_classes)),
-        check(f"{role}/initial", role, [n_classes, 60, 400], [], brief=True),
+        check(f"{role}/initial", role, [n_classes, *WIDE], [], brief=True),
     ]
     if role == "logistic_regression":
         checks += [
-            check(f"{role}/l2/update", role, dims, steps("update", PENALTY)),
-            check(f"{role}/l2/single", role, dims, steps("epoch", PENALTY)),
+            check(f"{role}/l2/update", role, dims, linear_updates(n_classes, PENALTY)),
+            check(f"{role}/l2/single", role, dims, linear_steps(n_classes, PENALTY)),
             check(f"{role}/l2/epoch", role, dims, linear_epochs(n_classes, PENALTY)),
+            check(
+                f"{role}/l2/single_onehot", role, dims, linear_steps(n_classes, PENALTY, n_classes)
+            ),
             check(f"{role}/huge", role, dims, linear_huge(n_classes)),
+            check(f"{role}/huge_onehot", role, dims, linear_huge(n_classes, n_classes)),
         ]
     return checks
 
 
+def linear_steps(n_classes, penalty, onehot=None):
+    """train_epoch on one example each: every class, predicted rightly and wrongly."""
+    rng = np.random.default_rng(7)
+    W, X, y = linear_examples(n_classes, FEATURES, n_classes + 4, rng, lambda i: i < n_classes)
+    values = {"W": W, "b": bias(n_classes)}
+    return [
+        call("epoch", set=values, hyper=hyper(RATES[i % 2], penalty), **example)
+        for i, example in enumerate(examples(X, y, onehot))
+    ]
+
+
+def linear_updates(n_classes, penalty):
+    """The same examples for update_weight."""
+    return [as_update(step) for step in linear_steps(n_classes, penalty)]
+
+
+def as_update(step):
+    """A call of train_epoch with one example as one of update_weight."""
+    rest = {name: value for name, value in step.items() if name not in ("call", "X", "y")}
+    return {**rest, "call": "update", "x": step["X"][0], "y": step["y"][0]}
+
+
 def bias(n_classes):
     return rounded(np.linspace(-0.02, 0.03, n_classes))
-
-
-def examples(kind, X, y):
-    """The arguments of calls with one example each."""
-    if kind == "update":
-        return [{"x": x, "y": int(k)} for x, k in zip(X, y, strict=True)]
-    more = {"onehot": kind} if isinstance(kind, int) else {}  # the number of classes
-    return [{"X": x[None], "y": [int(k)], **more} for x, k in zip(X, y, strict=True)]
 
 
 def linear_epochs(n_classes, penalty, onehot=None, features=FEATURES):
@@ -192,23 +206,22 @@ def linear_predictions(n_classes):
     ]
 
 
-def linear_huge(n_classes):
+def linear_huge(n_classes, onehot=None):
     """Steps at scores in the thousands; and one with a gradient far above 1."""
     W = rounded(np.random.default_rng(19).normal(size=(n_classes, FEATURES)))
     X, _ = prediction_rows(n_classes, lambda x: W @ x, FEATURES, 20)
     gold = [int(np.argsort(W @ x)[-2]) for x in X[:2]]
-    values = {"W": W, "b": 0 * bias(n_classes)}
+    large, small = (
+        {"W": W, "b": 0 * bias(n_classes)},
+        {"W": rounded(W / 100), "b": 0 * bias(n_classes)},
+    )
+    more = {"hyper": hyper(2**-10), **({"onehot": onehot} if onehot else {})}
     steps = [
-        call("epoch", set=values, X=1e4 * X[i : i + 1], y=[gold[i]], hyper=hyper(2**-10))
-        for i in range(2)
+        call("epoch", meant="overflow", set=large, X=1e4 * X[:1], y=gold[:1], **more),
+        call("epoch", meant="overflow", set=large, X=1e4 * X[1:2], y=gold[1:], **more),
+        call("epoch", meant="gradient", set=small, X=200 * X[:1], y=gold[:1], **more),
     ]
-    small = {"W": rounded(W / 100), "b": 0 * bias(n_classes)}
-    steps.append(call("epoch", set=small, X=200 * X[:1], y=[gold[0]], hyper=hyper(2**-10)))
-    steps += [
-        call("update", set=values, x=1e4 * X[i], y=gold[i], hyper=hyper(2**-10)) for i in range(2)
-    ]
-    steps.append(call("update", set=small, x=200 * X[0], y=gold[0], hyper=hyper(2**-10)))
-    return steps
+    return steps if onehot else steps + [as_update(step) for step in steps]
 
 
 # ----------------------------------------------------------------------------------------------
@@ -224,9 +237,10 @@ def mlp_checks(n_classes, hidden=HIDDEN):
         check("mlp/epoch_onehot", role, dims, mlp_epochs(n_classes, n_classes, hidden=hidden)),
         check("mlp/predict", role, dims, mlp_predictions(n_classes, hidden)),
         check("mlp/huge", role, dims, mlp_huge(n_classes, hidden)),
+        check("mlp/huge_onehot", role, dims, mlp_huge(n_classes, hidden, n_classes)),
         check("mlp/other", role, OTHER_DIMS, mlp_epochs(3, features=5, hidden=7)),
         check("mlp/absent", role, dims, mlp_absent(n_classes, hidden)),
-        check("mlp/initial", role, [n_classes, 60, 400], [], brief=True, seed=1),
+        check("mlp/initial", role, [n_classes, *WIDE], [], brief=True, seed=1),
     ]
 
 
@@ -234,7 +248,7 @@ def mlp_steps(n_classes, hidden, onehot=None):
     weights, X, y = mlp_examples(n_classes, FEATURES, hidden, n_classes + 3, 23)
     return [
         call("epoch", set=weights, hyper=hyper(RATES[i % 2]), **example)
-        for i, example in enumerate(examples(onehot or "epoch", X, y))
+        for i, example in enumerate(examples(X, y, onehot))
     ]
 
 
@@ -270,37 +284,58 @@ def mlp_predictions(n_classes, hidden):
     ]
 
 
-def mlp_huge(n_classes, hidden):
+def mlp_huge(n_classes, hidden, onehot=None):
     """Two steps at scores of 1000 and 990; two at 600 and -600; one with a large gradient."""
     weights, X, _ = mlp_examples(n_classes, FEATURES, hidden, 3, 41)
     quiet = {**weights, "W2": rounded(weights["W2"] / 100)}
-
-    def scores(*values):
-        rest = [min(values) - 5.0] * (n_classes - len(values))
-        return {**quiet, "b2": np.array([*values, *rest])}
-
-    def step(values, gold, x, rate=2**-10):
-        return call("epoch", set=values, X=x[None], y=[gold], hyper=hyper(rate))
-
     large = {name: rounded(value / 100) for name, value in weights.items()}
+    more = {"hyper": hyper(2**-10), **({"onehot": onehot} if onehot else {})}
+
+    def step(meant, values, gold, x):
+        rest = [min(values) - 5.0] * (n_classes - len(values))
+        at = {**quiet, "b2": np.array([*values, *rest])}
+        return call("epoch", meant=meant, set=at, X=x[None], y=[gold], **more)
+
     return [
-        step(scores(1000, 990), 1, X[0]),
-        step(scores(1980, 1990, 2000), 1, X[1]),
-        step(scores(600, -600), 1, X[0]),
-        step(scores(0, 600, -600), 2, X[1]),
-        step({**large, "W2": weights["W2"]}, 1, 200 * X[2]),
+        step("overflow", (1000, 990), 1, X[0]),
+        step("overflow", (1980, 1990, 2000), 1, X[1]),
+        step("underflow", (600, -600), 1, X[0]),
+        step("underflow", (0, 600, -600), 2, X[1]),
+        call(
+            "epoch",
+            meant="gradient",
+            set={**large, "W2": weights["W2"]},
+            X=200 * X[2:3],
+            y=[1],
+            **more,
+        ),
     ]
 
 
-def q1_request(script, edition, parts, n_classes=None, hidden=HIDDEN):
-    """The request for a script of Question 1."""
+# ----------------------------------------------------------------------------------------------
+
+
+def small_checks(role):
+    """The cases of certificates, each on a model of its size."""
+    checks = []
+    for number, case in enumerate(small_cases(role)):
+        n_classes = len(case.before["W2" if role == "mlp" else "W"])
+        values = {"b": np.zeros(n_classes), **case.before}
+        step = call("epoch", set=values, X=case.X, y=case.y, hyper=hyper(case.rate, case.penalty))
+        dims = [n_classes, case.X.shape[1], 2]
+        checks.append(check(f"{role}/small/{number}", role, dims, [step]))
+    return checks
+
+
+def q1_request(script, edition, roles, n_classes=None, hidden=HIDDEN):
+    """The request for a script of Question 1, on its models `roles`."""
     n_classes = n_classes or CLASSES[edition]
     checks = [{"key": "load", "kind": "load", "seconds": 60}]
-    if "perceptron" in parts:
-        penalty = PENALTY if edition == "ist-2024" else 0.0
-        checks += linear_checks("perceptron", n_classes, penalty)
-    if parts & {"logistic_regression", "logistic_regression_l2"}:
-        checks += linear_checks("logistic_regression", n_classes)
-    if "mlp" in parts:
-        checks += mlp_checks(n_classes, hidden)
+    for role in roles:
+        if role == "mlp":
+            checks += mlp_checks(n_classes, hidden)
+        else:
+            penalised = role == "perceptron" and edition == "ist-2024"
+            checks += linear_checks(role, n_classes, PENALTY if penalised else 0.0)
+        checks += small_checks(role)
     return {"script": script, "edition": edition, "checks": checks}

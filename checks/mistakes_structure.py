@@ -71,6 +71,7 @@ TABLE = [
         "conv_perc_lr",
         "The perceptron's step is scaled by the learning rate",
         "A convention: W is multiplied by the learning rate and the predictions are the same.",
+        perceptron=[{"size": lambda rate: rate}],
     ),
     deviation(
         "conv_W_transposed",

@@ -63,11 +63,15 @@ class Layer:
 
 @dataclass
 class Fit:
-    """How a network computes its outputs: its layers in order, activations, what comes last."""
+    """How a network computes its outputs: its layers in order, activations, what comes last.
+
+    scores  what the last layer gives, (batch, classes), before `output`
+    """
 
     layers: list
     activations: list
     output: str
+    scores: np.ndarray
 
 
 def read_parameters(listed):
@@ -126,9 +130,10 @@ def fit(parameters, X, outputs, activation):
         if found is not None:
             return found
     for layer in linear_layers(parameters, n_features, n_classes):
+        scores = X @ layer.W.T + layer.b
         for name, function in OUTPUTS.items():
-            if close(function(X @ layer.W.T + layer.b), outputs):
-                return Fit([layer], [], name)
+            if close(function(scores), outputs):
+                return Fit([layer], [], name, scores)
     return None
 
 
@@ -145,7 +150,7 @@ def fit_hidden(parameters, X, outputs, activation, n_features, hidden, n_classes
             scores, _ = feedforward(pairs, X, functions)
             for output, function in OUTPUTS.items():
                 if close(function(scores), outputs):
-                    return Fit(sequence, list(names), output)
+                    return Fit(sequence, list(names), output, scores)
     return None
 
 
@@ -174,7 +179,7 @@ def activation_choices(n, activation):
 
 def gradients_agree(fit_, X, weight, gradients, allowed=2e-3):
     """The names of parameters whose gradient is not that of the fitted network."""
-    if fit_.output not in ("none",):
+    if fit_.output != "none":
         return []
     pairs = [(layer.W, layer.b) for layer in fit_.layers]
     slopes = [SLOPES[name] for name in fit_.activations]
@@ -205,12 +210,10 @@ class Dropouts:
 
     places      of each: "input", "output", ("before", k) or ("after", k) for hidden layer k
     unplaced    how many fit nowhere
-    outputs     what the network gives with them, or None
     """
 
     places: list
     unplaced: int
-    outputs: np.ndarray | None
 
 
 def place_dropouts(fit_, X, events):
@@ -240,15 +243,12 @@ def place_dropouts(fit_, X, events):
         before = len(places)
         z = dropped(z, ("before", number))
         if name == "tanh twice":
-            x = dropped(np.tanh(z), ("after", number))
-            x = np.tanh(x)
+            x = np.tanh(dropped(np.tanh(z), ("after", number)))
         else:
             x = ACTIVATIONS[name](z)
         if len(places) == before or not np.array_equal(x, z):
             x = dropped(x, ("after", number))
     last = fit_.layers[-1]
-    scores = x @ last.W.T + last.b
-    scores = dropped(scores, "output")
-    outputs = OUTPUTS[fit_.output](scores)
-    outputs = dropped(outputs, "output")
-    return Dropouts(places, len(waiting), outputs)
+    scores = dropped(x @ last.W.T + last.b, "output")
+    dropped(OUTPUTS[fit_.output](scores), "output")
+    return Dropouts(places, len(waiting))

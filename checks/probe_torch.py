@@ -10,7 +10,6 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 DROPOUTS = ("dropout", "dropout_", "dropout1d", "alpha_dropout", "feature_alpha_dropout")
-CHANCE = ("bernoulli", "bernoulli_", "rand", "rand_like")
 
 
 def run_check(loaded, check):
@@ -22,7 +21,6 @@ def run_check(loaded, check):
         return {"absent": True}
     source = loading.source_of(loaded, cls, "__init__")
     value = {
-        "class": cls.__name__,
         "renamed": renamed,
         "constructor_empty": source is not None and loading.is_empty(source),
     }
@@ -70,12 +68,7 @@ def build(cls, check):
 
 def summary(parameter):
     values = parameter.detach().double().numpy()
-    return {
-        "shape": list(values.shape),
-        "mean": float(values.mean()),
-        "std": float(values.std()),
-        "max": float(np.abs(values).max()),
-    }
+    return {"shape": list(values.shape), "std": float(values.std())}
 
 
 def tensors(model):
@@ -133,15 +126,13 @@ class Dropouts(TorchFunctionMode):
 
     def __init__(self, neutral):
         super().__init__()
-        self.neutral, self.events, self.chance = neutral, [], False
+        self.neutral, self.events = neutral, []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name in DROPOUTS and (args or "input" in kwargs):
             return self.dropout(func, *args, **kwargs)
-        if name in CHANCE:
-            self.chance = True
         return func(*args, **kwargs)
 
     def dropout(self, func, input, p=0.5, training=None, inplace=False, train=None):
@@ -175,7 +166,7 @@ def evaluation(model, check):
     model.eval()
     with Dropouts(neutral=True) as mode:
         outputs = model(inputs(check))
-    found = {"outputs": calls.described(outputs), "events": mode.events, "own_chance": mode.chance}
+    found = {"outputs": calls.described(outputs), "events": mode.events}
     weight = check.get("weight")
     if weight is not None and isinstance(outputs, torch.Tensor) and outputs.requires_grad:
         weight = torch.tensor(weight, dtype=torch.float32)
@@ -195,7 +186,7 @@ def training(model, check):
     model.train()
     with torch.no_grad(), Dropouts(neutral=False) as mode:
         outputs = model(inputs(check))
-    return {"outputs": calls.described(outputs), "events": mode.events, "own_chance": mode.chance}
+    return {"outputs": calls.described(outputs), "events": mode.events}
 
 
 def chance(model, check):
@@ -229,29 +220,20 @@ class Plain(nn.Module):
 
 def find_train_batch(loaded):
     functions = {n: v for n, v in vars(loaded.module).items() if callable(v)}
-    if "train_batch" in functions:
-        return functions["train_batch"], False
     for name, function in functions.items():
         if "train" in name.lower() and "batch" in name.lower() and not isinstance(function, type):
-            return function, True
-    return None, False
+            functions.setdefault("train_batch", function)
+            break
+    return functions.get("train_batch")
 
 
 def train_batch(loaded, check):
     """Two batches in a row on a plain model; where that fails, one on the submission's own."""
-    function, renamed = find_train_batch(loaded)
+    function = find_train_batch(loaded)
     if function is None:
         return {"absent": True}
-    source = next(
-        (
-            node
-            for node in loading.ast.walk(loaded.tree)
-            if isinstance(node, loading.ast.FunctionDef)
-            and node.name == getattr(function, "__name__", "")
-        ),
-        None,
-    )
-    value = {"renamed": renamed, "empty": source is not None and loading.is_empty(source)}
+    source = loading.source_of_function(loaded.tree, getattr(function, "__name__", ""))
+    value = {"empty": source is not None and loading.is_empty(source)}
     n_classes, n_features = check["dims"][:2]
     model = Plain(n_classes, n_features)
     with torch.no_grad():
@@ -261,7 +243,7 @@ def train_batch(loaded, check):
     try:
         play(function, model, check, value, list(model.parameters()))
     except BaseException as error:  # noqa: BLE001
-        value["error"] = described_error(error)
+        value["failed"] = described_error(error)
         value["own_model"] = with_own_model(loaded, function, check)
     return value
 

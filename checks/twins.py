@@ -229,18 +229,20 @@ class MLP:
 
 
 # ----------------------------------------------------------------------------------------------
-# An epoch, its loss, predictions
+# The three, and the loss of an epoch
+
+
+TEXTBOOKS = {
+    "perceptron": Perceptron(),
+    "logistic_regression": LogisticRegression(),
+    "mlp": MLP(),
+}
 
 
 def epoch_losses(textbook, course, X, y, loss=cross_entropy):
     """The loss of each example just before its own step."""
     pairs = zip(course, X, y, strict=False)
     return np.array([loss(textbook.scores(weights, x), y_i) for weights, x, y_i in pairs])
-
-
-def predictions(textbook, weights, X):
-    """The class of the largest score of each row, the first of equals."""
-    return np.array([np.argmax(textbook.scores(weights, x)) for x in X])
 
 
 # ----------------------------------------------------------------------------------------------
