@@ -29,8 +29,8 @@ def both(*lines):
     return {"text": text, "markdown": f"```\n{text}\n```" if text else ""}
 
 
-def weight_lines(weights):
-    return [f"{name} = {shown(value)}" for name, value in weights.items()]
+def weight_lines(weights, indent=""):
+    return [f"{indent}{name} = {shown(value)}" for name, value in weights.items()]
 
 
 def own_numbers(seen, number):
@@ -47,7 +47,7 @@ def own_numbers(seen, number):
 def as_run(seen, number):
     """The lines of a small case with what the submission itself gave."""
     own = own_numbers(seen, number)
-    return ["", "as it was run:", *[f"  new {line}" for line in weight_lines(own)]] if own else []
+    return ["", "as it was run:", *weight_lines(own, "  new ")] if own else []
 
 
 # ----------------------------------------------------------------------------------------------
@@ -55,12 +55,11 @@ def as_run(seen, number):
 
 
 def step(seen, explanation):
-    """A step by the right twin and by the one that agrees with the program."""
+    """A step by the right twin and by the one that agrees with the program, from where they part."""
     for number, case in enumerate(small_cases(seen.role)):
-        traces = [
-            trace_of(textbook, case) for textbook in (explanation.right, explanation.textbook)
-        ]
-        parting = where_they_part(*traces)
+        right = trace_of(explanation.right, case)
+        wrong = trace_of(explanation.textbook, case)
+        parting = where_they_part(right, wrong)
         if len(case.X) > 1 or parting is None:
             continue
         penalty = f", l2_penalty {case.penalty:g}" if case.penalty else ""
@@ -68,11 +67,15 @@ def step(seen, explanation):
             *weight_lines(case.before),
             f"one example x = {shown(case.X[0])} of class {case.y[0]}",
             f"learning rate {case.rate:g}{penalty}",
+            "",
+            *weight_lines(dict(right[:parting])),
+            "",
+            "right:",
+            *weight_lines(dict(right[parting:]), "  "),
+            "",
+            "this program:",
+            *weight_lines(dict(wrong[parting:]), "  "),
         ]
-        for title, trace in zip(("right:", "this program:"), traces, strict=True):
-            lines += ["", title]
-            for place, (name, value) in enumerate(trace):
-                lines.append(f"{'>' if place == parting else ' '} {name} = {shown(value)}")
         return both(*lines, *as_run(seen, number))
     return both()
 
