@@ -29,8 +29,8 @@ def both(*lines):
     return {"text": text, "markdown": f"```\n{text}\n```" if text else ""}
 
 
-def weight_lines(weights, indent=""):
-    return [f"{indent}{name} = {shown(value)}" for name, value in weights.items()]
+def lines_of(named):
+    return [f"{name} = {shown(value)}" for name, value in named.items()]
 
 
 def own_numbers(seen, number):
@@ -47,7 +47,7 @@ def own_numbers(seen, number):
 def as_run(seen, number):
     """The lines of a small case with what the submission itself gave."""
     own = own_numbers(seen, number)
-    return ["", "as it was run:", *weight_lines(own, "  new ")] if own else []
+    return ["", "as it was run:", *[f"  new {line}" for line in lines_of(own)]] if own else []
 
 
 # ----------------------------------------------------------------------------------------------
@@ -57,40 +57,34 @@ def as_run(seen, number):
 def step(seen, explanation):
     """A step by the right twin and by the one that agrees with the program, from where they part."""
     for number, case in enumerate(small_cases(seen.role)):
-        right = trace_of(explanation.right, case)
-        wrong = trace_of(explanation.textbook, case)
+        example = (case.before, case.X[0], int(case.y[0]), case.rate, case.penalty)
+        right, wrong = explanation.right.work(*example), explanation.textbook.work(*example)
         parting = where_they_part(right, wrong)
         if len(case.X) > 1 or parting is None:
             continue
+        right, wrong = lines_of(right), lines_of(wrong)
         penalty = f", l2_penalty {case.penalty:g}" if case.penalty else ""
         lines = [
-            *weight_lines(case.before),
+            *lines_of(case.before),
             f"one example x = {shown(case.X[0])} of class {case.y[0]}",
             f"learning rate {case.rate:g}{penalty}",
             "",
-            *weight_lines(dict(right[:parting])),
+            *right[:parting],
             "",
             "right:",
-            *weight_lines(dict(right[parting:]), "  "),
+            *[f"  {line}" for line in right[parting:]],
             "",
             "this program:",
-            *weight_lines(dict(wrong[parting:]), "  "),
+            *[f"  {line}" for line in wrong[parting:]],
         ]
         return both(*lines, *as_run(seen, number))
     return both()
 
 
-def trace_of(textbook, case):
-    """[(name, value)] of what a textbook computes in the step of a case's first example."""
-    trace = []
-    textbook.step(case.before, case.X[0], int(case.y[0]), case.rate, case.penalty, trace)
-    return trace
-
-
-def where_they_part(first, second):
-    """The number of the first line in which two traces differ, or None."""
-    for number, ((_, a), (_, b)) in enumerate(zip(first, second, strict=True)):
-        if a.shape != b.shape or not np.allclose(a, b, atol=1e-9, equal_nan=True):
+def where_they_part(right, wrong):
+    """The number of the first thing that two twins compute differently, or None."""
+    for number, (a, b) in enumerate(zip(right.values(), wrong.values(), strict=True)):
+        if np.shape(a) != np.shape(b) or not np.allclose(a, b, atol=1e-9, equal_nan=True):
             return number
     return None
 
@@ -104,7 +98,7 @@ def epoch(seen, explanation, scheme):
     before, first, second = explain.course(explanation.textbook, case)
     gold = [f"x = {shown(x)} of class {k}" for x, k in zip(case.X, case.y, strict=True)]
     lines = [
-        *weight_lines(before),
+        *lines_of(before),
         f"two examples: {' and '.join(gold)}",
         f"learning rate {case.rate:g}",
         "",

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from checks import certificate, explain, interface, observed
-from checks.mistakes_l2 import TABLE, after_the_step, right_l2
+from checks.mistakes import changes
+from checks.mistakes_l2 import after_the_step, right_l2
 from checks.verdict import Part
 
 # Penalties within the gradient of a step: the id, "" for the right one, and penalty, W -> the term.
@@ -66,9 +67,8 @@ def pairs_of(seen, name):
 def l2_twins():
     """[(id, twin, note)], the right ones with the id ""."""
     yield "", right_l2, None
-    for entry in TABLE:
-        for twin in entry.twins["logistic_regression_l2"]:
-            yield entry.id, twin, None
+    for entry, twin in changes("logistic_regression_l2"):
+        yield entry.id, twin, None
     yield "", after_the_step, "the penalty is taken after the gradient step, from the new weights"
 
 
