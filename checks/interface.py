@@ -176,11 +176,6 @@ def differ(before, after):
 # Deviations
 
 
-def has_own_bias_column(value):
-    layout = observed.mapped(observed.field(value, "layout"))
-    return any(observed.field(slot, "extra") for slot in layout.values())
-
-
 def is_silent_update(value):
     """Whether update_weight is missing or empty, so that it says nothing."""
     return observed.field(value, "methods", "update_weight") != "filled"
@@ -214,7 +209,7 @@ def add_deviations(part, seen, context):
     found = {
         "renamed_class": observed.field(value, "renamed"),
         "conv_W_transposed": any(observed.field(s, "transposed") for s in layout.values()),
-        "own_bias_column": has_own_bias_column(value),
+        "own_bias_column": bool(seen.with_column),
         "own_shuffle": any(call.raw.get("shuffled") for call in calls),
         "state_in_train_epoch": "state_in_train_epoch" in notes,
         "no_update_weight": linear and update != "filled",

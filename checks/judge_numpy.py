@@ -15,7 +15,7 @@ def judge(role, checks, results, context):
     if not interface.can_be_judged(part, seen, context):
         return {role: part, f"{role}_l2": part}
     trial, explanation, scheme = judge_steps(seen, context)
-    if trial.has_wrong() and interface.has_own_bias_column(seen.result("epoch")):
+    if trial.has_wrong() and seen.with_column:
         other = Observations(role, checks, results, bias_first=True)
         again, *found = judge_steps(other, context)
         if not again.has_wrong():

@@ -12,11 +12,14 @@ class Observations:
     role        "perceptron", "logistic_regression" or "mlp"
     bias_first  whether a bias that is a further column of its matrix is the first one
     encoded     whether the model is to be given one-hot labels
+    with_column names of the matrices that have their bias as a further column
     """
 
     def __init__(self, role, checks, results, bias_first=False):
         self.role, self.checks, self.results = role, checks, results
         self.bias_first, self.encoded = bias_first, False
+        layout = observed.mapped(observed.field(self.result("epoch"), "layout"))
+        self.with_column = [name for name, slot in layout.items() if observed.field(slot, "extra")]
 
     def result(self, name):
         return self.results.get(f"{self.role}/{name}")
@@ -54,7 +57,9 @@ class Observations:
         """{"W"} or {"W1", "b1", "W2", "b2"} of a call; None where they are not what they should be."""
         if not parameters:
             return None
-        return (mlp_weights if self.role == "mlp" else linear_weights)(parameters, self.bias_first)
+        if self.role == "mlp":
+            return mlp_weights(parameters, self.with_column, self.bias_first)
+        return linear_weights(parameters)
 
     def rows(self, X, weights):
         """X as the weights take it; None where they are of another size.
@@ -86,25 +91,22 @@ def is_tie(scores):
     return largest[1] - largest[0] < 1e-9
 
 
-def linear_weights(parameters, bias_first):
+def linear_weights(parameters):
     W, b = parameters.get("W"), parameters.get("b")
     if W is None or W.ndim != 2 or (b is not None and b.shape != (len(W),)):
         return None
     return {"W": W if b is None else np.hstack([W, b[:, None]])}
 
 
-def mlp_weights(parameters, bias_first):
+def mlp_weights(parameters, with_column, bias_first):
     """A bias that is a column of its matrix is taken out of it; one that is not there is zero."""
-    W1, W2 = parameters.get("W1"), parameters.get("W2")
-    if W1 is None or W2 is None or W1.ndim != 2 or W2.ndim != 2:
-        return None
     found = dict(parameters)
-    if W2.shape[1] == len(W1) + 1:
-        for number in "12" if "b1" not in found and "b2" not in found else "2":
-            if f"b{number}" not in found:
-                W = found[f"W{number}"]
-                found[f"b{number}"] = W[:, 0 if bias_first else -1]
-                found[f"W{number}"] = W[:, 1:] if bias_first else W[:, :-1]
     for number in "12":
-        found.setdefault(f"b{number}", np.zeros(len(found[f"W{number}"])))
+        W = found.get(f"W{number}")
+        if W is None or W.ndim != 2:
+            return None
+        if f"W{number}" in with_column:
+            found[f"b{number}"] = W[:, 0 if bias_first else -1]
+            found[f"W{number}"] = W[:, 1:] if bias_first else W[:, :-1]
+        found.setdefault(f"b{number}", np.zeros(len(W)))
     return found

@@ -113,7 +113,7 @@ def kept_hyperparameters(loaded, cls, role, model):
         taken -= {calls.meaning(str(p[0])) for p in signatures(cls).get(method, ())}
     return {
         name: calls.meaning(name)
-        for name, value in vars(model).items()
+        for name, value in weights.attributes(model).items()
         if isinstance(value, (int, float))
         and calls.meaning(name) in taken & {"learning_rate", "l2_penalty"}
     }

@@ -14,6 +14,8 @@ from itertools import permutations
 import numpy as np
 
 CACHES = ("grad", "cache", "prev", "best", "veloc", "moment", "delta", "old_", "dw", "db")
+WEIGHTS = ("w", "theta", "coef", "peso")
+BIASES = ("b", "vies", "intercept", "offset")
 MAX_ARRAYS = 400
 MAX_DEPTH = 4
 NO_CONTAINERS = (
@@ -142,21 +144,22 @@ def word(path):
     return ".".join(str(p[1] if isinstance(p, tuple) else p) for p in path).lower()
 
 
+def is_cache(path):
+    return any(cache in word(path) for cache in CACHES)
+
+
 def rank_weight(path):
     parts = word(path).split(".")
-    is_cache = any(cache in part for cache in CACHES for part in parts)
-    named = any(part.startswith(("w", "theta", "coef")) or "weight" in part for part in parts)
-    return (is_cache, not named, len(path))
+    named = any(p.startswith(WEIGHTS) or "weight" in p for p in parts)
+    return (is_cache(path), not named, len(path))
 
 
 def rank_bias(path):
-    name = word(path)
-    is_cache = any(cache in part for cache in CACHES for part in name.split("."))
-    return (is_cache, not looks_like_bias(path), len(path))
+    return (is_cache(path), not looks_like_bias(path), len(path))
 
 
 def looks_like_bias(path):
-    return any(part.startswith("b") or "bias" in part for part in word(path).split("."))
+    return any(p.startswith(BIASES) or "bias" in p for p in word(path).split("."))
 
 
 class Layout:
@@ -249,7 +252,7 @@ def mlp_layout(model, n_classes, n_features, hidden_size):
             vectors = [p for p, a in found.items() if is_vector(a, size)]
             vectors = [p for p in vectors if not inside(p, list(first) + list(second))]
             near = [p for p in vectors if looks_like_bias(p) or together(p, chosen)]
-            near.sort(key=rank_bias)
+            near = sorted(near or [p for p in vectors if not is_cache(p)], key=rank_bias)
             if near and not forms[chosen]["extra"]:
                 slots[f"b{number}"] = {"paths": aliases(found, near[0], near), "size": size}
         return Layout(slots), hidden
