@@ -22,9 +22,9 @@ def forward_error(value):
     return observed.field(value, "eval", "error")
 
 
-def outputs_of(value, mode="eval"):
+def outputs_of(value):
     """The outputs (batch, classes) of a forward pass; None where they are not that."""
-    found = observed.field(value, mode, "outputs")
+    found = observed.field(value, "eval", "outputs")
     if observed.field(found, "kind") in ("tuple", "list"):
         found = next(iter(observed.listed(found.get("items"))), None) or found
     data = observed.array(observed.field(found, "data"))

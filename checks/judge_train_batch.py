@@ -40,7 +40,7 @@ def judge(checks, results):
         part.blocked = ("unfinished", "train_batch is not written yet")
     elif error is None:
         judge_training(part, checks, results)
-    elif observed.field(own_model, "works"):
+    elif own_model:
         part.add("tb_needs_model_attrs", f"It says: {observed.error_text(error)}", crash(error))
         if observed.field(own_model, "returned", "kind") == "tensor":
             part.add("loss_tensor_returned", "", certificate.tensor_returned())
