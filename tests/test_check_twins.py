@@ -35,15 +35,15 @@ def runs_of(role, calls):
     ]
 
 
+def runs_of_check(role, name, n_classes):
+    """What a submission is asked to do in a check of its training."""
+    checks = experiments.model_checks(role, n_classes, penalised=role == "perceptron")
+    (found,) = [check for check in checks if check["key"] == f"{role}/{name}"]
+    return runs_of(role, found["calls"])
+
+
 def steps_of(role, n_classes):
-    """The single steps that a submission is asked to make."""
-    if role == "mlp":
-        checks = experiments.mlp_checks(n_classes)
-    else:
-        penalty = experiments.PENALTY if role == "perceptron" else 0.0
-        checks = experiments.linear_checks(role, n_classes, penalty)
-    (single,) = [check for check in checks if check["key"] == f"{role}/single"]
-    return runs_of(role, single["calls"])
+    return runs_of_check(role, "single", n_classes)
 
 
 def ends_of(textbook, runs):
@@ -93,7 +93,7 @@ def test_steps_are_of_every_kind(role):
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_epochs_separate_every_pair_of_loss_twins(edition):
-    epochs = runs_of("mlp", experiments.mlp_epochs(experiments.CLASSES[edition]))
+    epochs = runs_of_check("mlp", "epoch", experiments.CLASSES[edition])
     courses = [explain.course(RIGHT["mlp"], run) for run in epochs]
 
     def values(twin):
