@@ -210,29 +210,31 @@ def quiet_shuffles():
     def kept(*_, **__):
         shuffles.append("shuffle")
 
-    choice = np.random.choice
+    def choose(choice):
+        def choose_(a, size=None, replace=True, p=None, **more):
+            number = a if isinstance(a, (int, np.integer)) else len(a)
+            if not replace and size == number and p is None:
+                return in_order(a)
+            return choice(a, size, replace, p, **more)
 
-    def choose(a, size=None, replace=True, p=None):
-        number = a if isinstance(a, (int, np.integer)) else len(a)
-        if not replace and size == number and p is None:
-            return in_order(a)
-        return choice(a, size, replace, p)
+        return choose_
 
-    class Generator(np.random.Generator):
-        def permutation(self, x, *_, **__):
-            return in_order(x)
+    class Quiet:
+        """A generator of NumPy's, old or new, whose shuffles keep the order."""
 
-        def shuffle(self, *_, **__):
-            kept()
+        def __init__(self, *seed):
+            super().__init__(*seed)
+            self.permutation, self.permuted, self.shuffle = in_order, in_order, kept
+            self.choice = choose(super().choice)
 
-    class RandomState(np.random.RandomState):
-        def permutation(self, x):
-            return in_order(x)
+    class Generator(Quiet, np.random.Generator):
+        pass
 
-        def shuffle(self, x):
-            kept()
+    class RandomState(Quiet, np.random.RandomState):
+        pass
 
-    np.random.permutation, np.random.shuffle, np.random.choice = in_order, kept, choose
+    np.random.permutation, np.random.shuffle = in_order, kept
+    np.random.choice = choose(np.random.choice)
     np.random.default_rng = lambda seed=None: Generator(np.random.PCG64(seed))
     np.random.RandomState = RandomState
     random.shuffle = kept
