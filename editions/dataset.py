@@ -1,6 +1,7 @@
 """The data set that an edition's runs are given: what it is to the published numbers' own."""
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from utils import SPLITS, InputError
 # What the relation is called where it is none of lab/known_data.py's.
 STANDIN = "stand-in images"
 UNNAMED = "data not named"  # by the edition
+# What an edition's `digests` has: one of each split, and one of the images however split.
+DIGESTS = (*SPLITS, "images")
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class DataSet:
 
     data : `lab.dataset.Data`, of whose arrays the labels alone are left.
     relation : to the data that the published numbers belong to.
-    digests : {split: SHA-256 of its examples}, as an edition's `digests` has them; {} where the
-        edition knows its data by name.
+    digests : a SHA-256 for each of DIGESTS, as an edition has them; {} where it knows its data by
+        name.
     n_features : numbers in an image.
     """
 
@@ -78,7 +81,9 @@ def open_dataset(edition, data_path):
     arrays = data.arrays
     digests = {}
     if not edition.known:
-        digests = dict(zip(SPLITS, known_data.Fingerprint(arrays).content, strict=True))
+        content = known_data.Fingerprint(arrays)
+        images = hashlib.sha256(" ".join(content.examples).encode()).hexdigest()
+        digests = dict(zip(DIGESTS, (*content.content, images), strict=True))
     labels = {name: array for name, array in arrays.items() if name.endswith("labels")}
     without_images = dataclasses.replace(data, arrays=labels)
     without_images.__dict__["identity"] = data.identity  # which takes the images to find
@@ -107,5 +112,5 @@ def relation(edition, data, digests):
         return UNNAMED
     if digests == edition.digests:
         return known_data.THE_VERY_DATA
-    shared = any(digests[split] == edition.digests[split] for split in SPLITS)
+    shared = any(digests[name] == edition.digests[name] for name in DIGESTS)
     return known_data.ANOTHER_SPLIT if shared else known_data.OTHER_DATA

@@ -253,9 +253,9 @@ class Entry:
             data = self.dataset.data
             gold = data.arrays["test_labels"]
             sentences += about_confusion(gold, predictions, data.class_names)
-        zero = self.job.zero_weights() if sentences else None
-        if zero is not None:
-            sentences.append(f"Of its {zero[1]:,} weights {zero[0]:,} are exactly zero.")
+        zero, count = self.job.zero_weights() or (0, 0)
+        if sentences and zero:
+            sentences.append(f"Of its {count:,} weights {zero:,} are exactly zero.")
         if len(self.repeated) > 1:
             for split in ("val", "test"):
                 name = name_of(key_of(split))

@@ -1,19 +1,14 @@
-"""What curves show, as sentences, each computed from the records of runs."""
+"""What one run shows, as sentences, each computed from its record."""
 
 import math
 
 import numpy as np
 
-from lab import comparison, statistics
-from lab.quantities import as_text, in_words, join_words
+from lab import comparison
+from lab.quantities import as_share
 from utils import SPLITS
 
 FEWEST = 3  # epochs: one or two points are no curve
-
-
-def accuracy_text(value):
-    """An accuracy as '.4597'."""
-    return as_text("val_acc", float(value))
 
 
 def one_class(record, dataset, predictions=None):
@@ -40,15 +35,15 @@ def run_findings(record, dataset, predictions=None):
     if n < FEWEST:
         return sentences
     best, final = record.best, record.final
-    gap = final["train_acc"] - final["val_acc"]
-    side = "above" if gap >= 0 else "below"
+    train, val, test = (final[f"{split}_acc"] for split in SPLITS)
     sentences.append(
-        f"Validation accuracy ends at {accuracy_text(final['val_acc'])}; its highest is "
-        f"{accuracy_text(best['val_acc'])}, in epoch {best['epoch']} of {n}."
+        f"After {n} epochs training accuracy is {as_share(train)}, validation accuracy {as_share(val)} "
+        f"and test accuracy {as_share(test)}."
     )
+    side = "below" if train >= val else "above"
     sentences.append(
-        f"Training accuracy ends at {accuracy_text(final['train_acc'])}, {accuracy_text(abs(gap))} {side} "
-        "validation accuracy."
+        f"Validation accuracy is highest, {as_share(best['val_acc'])}, in epoch {best['epoch']}; at the "
+        f"end it is {as_share(abs(train - val))} {side} training accuracy."
     )
     for key, words in (("val_loss", "validation loss"), ("train_loss", "training loss"),
                        ("loss", "training loss")):  # fmt: skip
@@ -63,8 +58,8 @@ def run_findings(record, dataset, predictions=None):
     if count > 1:
         oscillates = ": it oscillates" if high - low > 0.1 else ""
         sentences.append(
-            f"Over the last {count} epochs validation accuracy runs from {accuracy_text(low)} to "
-            f"{accuracy_text(high)}{oscillates}."
+            f"Over the last {count} epochs validation accuracy runs from {as_share(low)} to "
+            f"{as_share(high)}{oscillates}."
         )
     return sentences
 
@@ -92,77 +87,6 @@ def about_loss(words, losses):
     return f"The {words} is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at {last:.4f}."
 
 
-def comparison_findings(labels, records, timed):
-    """What a comparison's curves show, as sentences; `timed`: is it about time in any case?"""
-    if min(len(record.epochs) for record in records) < FEWEST:
-        return []
-    tied = comparison.tied_with_best(records)
-    sentences = about_tie(labels, records, tied) if len(tied) > 1 else about_best(labels, records)
-    return sentences + (about_seconds(labels, records) if timed else [])
-
-
-def moving(record):
-    """'over its last 40 epochs from .5990 to .6180'."""
-    count, low, high = comparison.last_epochs(record)
-    return f"over its last {count} epochs it moves between {accuracy_text(low)} and {accuracy_text(high)}"
-
-
-def about_tie(labels, records, tied):
-    """Several runs share the highest accuracy, so none of them is the best."""
-    others = [i for i in range(len(records)) if i not in tied]
-    finals = [comparison.final_accuracy(record) for record in records]
-    against = join_words([f"{accuracy_text(finals[i])} ({labels[i]})" for i in others])
-    against = f", against {against}" if others else ""
-    tests = join_words(
-        [f"{accuracy_text(records[i].final['test_acc'])} ({labels[i]})" for i in tied]
-    )
-    names = join_words([labels[i] for i in tied])
-    level = f"{accuracy_text(finals[tied[0]])}{against}"
-    return [
-        f"Tied by final validation accuracy, so none is best: {names}, with {level}.",
-        f"Their test accuracies, which select nothing, are {tests}.",
-    ]
-
-
-def about_best(labels, records):
-    """Which run is the best, by how much, and what its accuracy moves in the last epochs."""
-    best = comparison.best_of(records)
-    finals = [comparison.final_accuracy(record) for record in records]
-    tests = [record.final["test_acc"] for record in records]
-    others = [i for i in range(len(records)) if i != best]
-    against = join_words([f"{accuracy_text(finals[i])} ({labels[i]})" for i in others])
-    level = f"{accuracy_text(finals[best])} ({moving(records[best])})"
-    sentences = [
-        f"Best by final validation accuracy: {labels[best]}, with {level} against {against}."
-    ]
-    gap = min(finals[best] - finals[i] for i in others)
-    _, low, high = comparison.last_epochs(records[best])
-    if gap < high - low:
-        sentences.append(
-            f"It leads by {accuracy_text(gap)}, less than its own accuracy moves in the last epochs "
-            f"({accuracy_text(high - low)}): another last epoch could turn that around."
-        )
-    highest = [i for i, accuracy in enumerate(tests) if accuracy == max(tests)]
-    if highest == [best]:
-        sentences.append(f"Its test accuracy, {accuracy_text(tests[best])}, is the highest too.")
-    else:
-        sentences.append(
-            f"Its test accuracy is {accuracy_text(tests[best])}; the highest, which selects nothing, is "
-            f"{accuracy_text(max(tests))} ({join_words([labels[i] for i in highest])})."
-        )
-    for i in others:
-        # Against the epoch in which the other gets there itself: where its curve swings, its last
-        # epoch says little about when it had learned as much.
-        sooner, later = (first_epoch(records[j], finals[i]) for j in (best, i))
-        if later - sooner > len(records[i].epochs) / 20:
-            sentences.append(
-                f"With {labels[best]} epoch {sooner} reaches the validation accuracy that {labels[i]} "
-                f"ends with and first reaches in epoch {later}: {later - sooner} "
-                f"epoch{'s' * (later - sooner > 1)} saved."
-            )
-    return sentences
-
-
 def about_confusion(gold, predictions, names):
     """Which two classes are confused most often, as a sentence in a list; none of a perfect run.
 
@@ -175,49 +99,8 @@ def about_confusion(gold, predictions, names):
     if not both.any():
         return []
     a, b = np.unravel_index(both.argmax(), both.shape)
-    said = [
-        f"{counts[i, j]} of {np.sum(gold == i)} test images of {names[i]} are taken for {names[j]}"
-        for i, j in ((a, b), (b, a))
-    ]
-    return [f"Most often confused are {names[a]} and {names[b]}: {' and '.join(said)}."]
-
-
-def about_disputes(labels, predictions, gold, best):
-    """Do single runs differ on the same test images? McNemar's test of the best against each other.
-
-    predictions : an array (n,) a run.
-    """
-    return [
-        statistics.describe_mcnemar(
-            labels[best], label, statistics.mcnemar(predictions[best], others, gold)
-        )
-        for i, (label, others) in enumerate(zip(labels, predictions, strict=True))
-        if i != best
-    ]
-
-
-def about_seconds(labels, records):
-    """How long the runs took, in a sentence or none; by how much one is faster only where they were
-    measured alike.
-    """
-    seconds = [record.seconds_of_epochs for record in records]
-    paces = join_words(
-        [
-            f"{time / len(record.epochs):.2f} s ({label})"
-            for label, record, time in zip(labels, records, seconds, strict=True)
-        ]
+    said = (
+        f"{counts[a, b]} of {np.sum(gold == a)} test images of {names[a]} for {names[b]} and "
+        f"{counts[b, a]} of {np.sum(gold == b)} of {names[b]} for {names[a]}"
     )
-    if not comparison.measured_alike(records):
-        unlike = "other numbers of threads or of runs at a time, so these are not comparable"
-        return [f"An epoch took {paces}, measured with {unlike}."]
-    slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))
-    if not seconds[fast]:
-        return []
-    slowest, fastest = (f"{in_words(seconds[i])} with {labels[i]}" for i in (slow, fast))
-    ratio = f"a ratio of {seconds[slow] / seconds[fast]:.2f}"
-    return [f"An epoch took {paces}. The whole run took {slowest} and {fastest}: {ratio}."]
-
-
-def first_epoch(record, accuracy):
-    """The first epoch whose validation accuracy is at least so high."""
-    return next(row["epoch"] for row in record.epochs if row["val_acc"] >= accuracy)
+    return [f"Most often it confuses {names[a]} and {names[b]}: it takes {said}."]

@@ -20,7 +20,7 @@ from editions.dataset import DataSet
 from lab.checkpoint import read_checkpoint, read_state
 from lab.names import file_path
 from lab.options import recorded_options
-from lab.pictures import quantities
+from lab.pictures import CAPTIONS, quantities
 from lab.quantities import join_words, name_of
 from lab.record import FINISHED, read_record
 from lab.version import code_version
@@ -29,12 +29,6 @@ from utils import SPLITS, InputError
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
 QUICK = 100  # -quick trains this fraction of the epochs
 THEORY = tuple(f"theory/{path.name}" for path in sorted((utils.ROOT / "theory").glob("*.py")))
-PICTURES = {
-    "weights": "weights, one image for each class",
-    "weight-histogram": "how many weights are how large",
-    "confusion": "test images of each class, and what they are taken for",
-    "mistakes": "test images that are wrong with most confidence",
-}
 # Seconds per training example and feature in an epoch on one core of 2024: of a linear model, and for
 # each hidden unit of the first layer; and seconds per update in PyTorch. What was measured replaces them.
 LINEAR, UNIT, UPDATE = 3e-9, 6e-11, 1e-3
@@ -116,11 +110,12 @@ class Proof(Job):
         return "kept", ""
 
     def figures(self):
-        return [(path.stem.removeprefix("Q3-"), path) for path in sorted(self.folder.glob("*.png"))]
+        paths = sorted(self.folder.glob("*.png"))
+        return {path.stem: (path.stem.removeprefix("Q3-"), path) for path in paths}
 
 
 @dataclass
-class Run(Job):
+class Training(Job):
     """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
 
     opt, name : as the script resolves them; see `lab.sweep.Sweep`.
@@ -132,7 +127,7 @@ class Run(Job):
     name: str
     drawn: list
     dataset: DataSet
-    repetitions: list = field(default_factory=list, kw_only=True)  # `Run`s with other seeds
+    repetitions: list = field(default_factory=list, kw_only=True)  # `Training`s with other seeds
 
     @property
     def epochs(self):
@@ -161,14 +156,14 @@ class Run(Job):
         return file_path(self.folder, self.name, self.dataset.data, quantity, ending)
 
     def figures(self):
-        """(caption, path) of each PNG that it drew."""
+        """{quantity: (caption, path)} of the PNGs that it drew."""
         captions = {
             figure.quantity: join_words([name_of(key) for key in figure.curves.values()])
             for figure in self.drawn
         }
         linear = self.script == "hw1-q1.py" and self.opt.model != "mlp"
-        captions |= {quantity: PICTURES[quantity] for quantity in quantities(linear)}
-        return [(text, self.path(quantity, "png")) for quantity, text in captions.items()]
+        captions |= {quantity: CAPTIONS[quantity] for quantity in quantities(self.opt, linear)}
+        return {q: (caption, self.path(q, "png")) for q, caption in captions.items()}
 
     def result(self):
         """Its record, whole, of this code and free of contradictions, all its figures beside it.
@@ -194,7 +189,7 @@ class Run(Job):
         wrong = contradiction(record) or self.checkpoint_contradiction(record)
         if wrong:
             raise InputError(f"its record is not believed: {wrong}")
-        pictures = [png for _, png in self.figures()]
+        pictures = [png for _, png in self.figures().values()]
         if not all(png.with_suffix(f".{kind}").is_file() for png in pictures for kind in FORMATS):
             raise InputError("its figures are missing")
         return record
@@ -332,14 +327,14 @@ def planned(edition, resolved, folder, dataset, opt):
             figures = script_module(script).FIGURES
             figures = figures[run.model] if isinstance(figures, dict) else figures
             about = folder, codes[script]
-            first = Run(uses, command, [*command, *where], *about, run, name, figures, dataset)
+            first = Training(uses, command, [*command, *where], *about, run, name, figures, dataset)
             by_name[name] = first
             for seed in other_seeds(run, question, opt.seeds or edition.seeds):
                 run, name, _ = only_run(experiment, [*words, "-seed", str(seed)])
                 words_of_seed = [*command, "-seed", str(seed)]
                 first.repetitions.append(
-                    Run(uses, words_of_seed, [*words_of_seed, *where], *about, run, name, figures,
-                        dataset, seed=seed)
+                    Training(uses, words_of_seed, [*words_of_seed, *where], *about, run, name,
+                        figures, dataset, seed=seed)
                 )  # fmt: skip
     jobs = list(by_name.values())
     return jobs + [each for job in jobs for each in getattr(job, "repetitions", [])]

@@ -14,17 +14,20 @@ course's reports, .4597 for 45.97%.
 import base64
 
 import utils
+from editions.answers import answer
 from editions.dataset import STANDIN, UNNAMED
 from editions.entry import KEYS, Entry, format_quantity, key_of
-from editions.findings import about_disputes, comparison_findings
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
-from lab import comparison, repetitions, seeds
+from lab import comparison, repetitions
 from lab.figures import save_figure
 from lab.files import replacing
 from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
 from lab.quantities import head_of, name_of
 from utils import SPLITS
+
+# Of a run's pictures, those that a comparison shows of each of its runs.
+SIDE_BY_SIDE = ("confusion", "weight-histogram", "kept-weights")
 
 
 def write(edition, jobs, folder, dataset, quick):
@@ -134,7 +137,7 @@ def remarks(edition, dataset, quick):
 
 def digests_line(dataset):
     """The line with which an edition names this data."""
-    pairs = ", ".join(f'{split} = "{digest}"' for split, digest in dataset.digests.items())
+    pairs = ", ".join(f'{name} = "{digest}"' for name, digest in dataset.digests.items())
     return f"digests = {{ {pairs} }}"
 
 
@@ -148,7 +151,8 @@ class Section:
     def __init__(self, question, entries, shown, base):
         self.question, self.entries, self.base = question, entries, base
         self.earlier = {id(e.job): shown[id(e.job)] for e in entries if id(e.job) in shown}
-        self.rows, self.figures, self.sentences = [], [], []
+        self.rows, self.figures = [], []
+        self.paragraphs = []  # that answer the question, computed from its runs
         self.over_seeds = False  # is the comparison one of means?
         self.logs = {}  # {experiment's name: (sentences, figures)}
 
@@ -162,6 +166,10 @@ class Section:
             there.add("w_norm")
         return [quantity for quantity in KEYS if quantity in there]
 
+    def has_published_seconds(self):
+        published = [source for entry in self.entries for source in entry.experiment.published]
+        return any("seconds" in source for source in published)
+
     def column_names(self):
         return [head_of(key_of(quantity)) for quantity in self.columns()]
 
@@ -173,18 +181,38 @@ class Section:
         """The number of the earlier question that shows the run's curves, or ""."""
         return self.earlier.get(id(entry.job), "")
 
-    def log_sentences(self, entry):
-        return self.logs.get(entry.experiment.name, ([], []))[0]
+    def about(self, entry):
+        """The paragraphs below a run's name: what it shows, if that is not the answer, and its logs."""
+        findings = entry.findings() if len(self.entries) > 1 else []
+        logs = self.logs.get(entry.experiment.name, ([], []))[0]
+        return [" ".join(sentences) for sentences in (findings, logs) if sentences]
 
-    def log_figures(self, entry):
-        return self.logs.get(entry.experiment.name, ([], []))[1]
+    def pictures(self, entry):
+        """(caption, path) of a run's figures, but for those that stand side by side."""
+        figures = entry.job.figures()
+        own = [figures[key] for key in figures if not (self.rows and key in SIDE_BY_SIDE)]
+        return own + self.logs.get(entry.experiment.name, ([], []))[1]
+
+    def side_by_side(self):
+        """(caption, path) of the runs' pictures that say more beside each other."""
+        runs = [entry for entry in self.entries if entry.record] if self.rows else []
+        there = [
+            (key, entry.experiment.name, entry.job.figures())
+            for key in SIDE_BY_SIDE
+            for entry in runs
+        ]
+        return [
+            (f"{name}: {figures[key][0]}", figures[key][1])
+            for key, name, figures in there
+            if key in figures
+        ]
 
     def trained(self):
         """Its entries that are runs, not proofs."""
         return [entry for entry in self.entries if not entry.is_proof]
 
     def draw(self, folder, dataset):
-        """Fill in the tables, the figures and the sentences that set its runs side by side."""
+        """Fill in the answer, the tables and the figures that set its runs side by side."""
         stem = f"question-{self.question.number}"
         data_title = dataset.data.title
         self.compare(folder, stem, data_title)
@@ -204,40 +232,38 @@ class Section:
     def compare(self, folder, stem, data_title):
         entries = [entry for entry in self.entries if entry.record]
         options = self.question.compare
+        if len(self.entries) == 1 and entries:
+            self.paragraphs = [" ".join(entries[0].findings())]
         if not options or len(entries) < 2:
             return
-        records = [entry.record for entry in entries]
         settings = [
             {option: getattr(entry.job.opt, option) for option in options} for entry in entries
         ]
-        labels = [
-            ", ".join(f"{option.replace('_', ' ')} {value}" for option, value in setting.items())
-            for setting in settings
-        ]
+        labels = [entry.experiment.name for entry in entries]
         _, shares = self.base
         base = {key_of(split): shares[split] for split in ("val", "test")}
+        records, groups = [e.record for e in entries], [e.repeated for e in entries]
         subject = comparison.subject(entries[0].job.opt.model, options)
         about = subject, data_title, self.question.curves
-        groups = [entry.repeated for entry in entries]
         self.over_seeds = min(map(len, groups)) > 1
         if self.over_seeds:
             self.rows = repetitions.table(settings, groups, base)
-            found = seeds.findings(labels, groups)
-            self.sentences = found.sentences
-            for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
-                if label in found.alike:
-                    row["best"] = comparison.NOT_TOLD
             figures = repetitions.overlays(groups, labels, *about)
         else:
             self.rows = comparison.table(settings, records, base)
-            if options != ["seed"]:
-                self.sentences = comparison_findings(labels, records, "batch_size" in options)
-                predictions = [entry.job.predictions() for entry in entries]
-                if self.sentences and not any(found is None for found in predictions):
-                    gold = entries[0].dataset.data.arrays["test_labels"]
-                    best = comparison.best_of(records)
-                    self.sentences += about_disputes(labels, predictions, gold, best)
             figures = comparison.overlays(records, labels, *about)
+        if options != ["seed"]:  # a seed is no setting, so none is best
+            predictions = [entry.job.predictions() for entry in entries]
+            data = entries[0].dataset.data
+            about_tests = predictions, data.arrays["test_labels"], data.class_names
+            tested = None if any(found is None for found in predictions) else about_tests
+            zeros = [entry.job.zero_weights() for entry in entries]
+            timed = "batch_size" in options
+            paragraphs, alike = answer(labels, groups, self.question.curves, tested, zeros, timed)
+            self.paragraphs = [" ".join(sentences) for sentences in paragraphs]
+            for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
+                if label in alike:
+                    row["best"] = comparison.NOT_TOLD
         comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
         for key, figure in figures:
             name = name_of(key)

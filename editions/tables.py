@@ -8,7 +8,8 @@ by step. Its fields, * for those that may be left out:
     prepare     the command that fetches or makes that file
     standin *   true: where the file is missing, the stand-in images serve
     known *     the name of its data set in lab/known_data.py; or, for any other data set,
-    digests *   { train, val, test }: SHA-256 of each split's images, as every report shows them
+    digests *   { train, val, test, images }: SHA-256 of each split and of all images however split,
+                as the report of an edition without them shows
     seeds *     how many seeds each run is repeated with, if reproduce.py is not told otherwise
     examples    { train, val, test }: how many images the course's own splits have
     questions   a table each:
@@ -30,7 +31,8 @@ by step. Its fields, * for those that may be left out:
                         wrong with them: then they are shown, and never compared with
             logs *      { file, source, flaw * } each: printed numbers, a line per epoch, in logs/
 
-A question may repeat an experiment of another one; it runs once.
+A question may repeat the command of another one: it runs once, and what was published about it is
+written there alone.
 """
 
 import csv
@@ -38,10 +40,11 @@ import difflib
 import re
 import shlex
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
+from editions.dataset import DIGESTS
 from lab.known_data import KNOWN
 from utils import SPLITS, InputError
 
@@ -138,7 +141,9 @@ def load(name):
         digests=_digests(top),
         examples=_examples(top),
         seeds=top.take("seeds", int, 1),
-        questions=[_question(fields) for fields in top.tables("questions", "question")],
+        questions=_with_shared_numbers(
+            [_question(fields) for fields in top.tables("questions", "question")]
+        ),
     )
     top.finish("an edition")
     if not 1 <= edition.seeds <= 20:
@@ -152,6 +157,18 @@ def load(name):
         if numbers.count(number) > 1:
             raise InputError(f"{path.name}: {number}: two questions have this number")
     return edition
+
+
+def _with_shared_numbers(questions):
+    """The questions, each experiment that repeats a command without numbers with those of the first."""
+    first = {}
+    for question in questions:
+        for i, experiment in enumerate(question.experiments):
+            known = first.setdefault(tuple(experiment.command), experiment)
+            if experiment == Experiment(experiment.name, experiment.command, experiment.where):
+                here = {"name": experiment.name, "where": experiment.where}
+                question.experiments[i] = replace(known, **here)
+    return questions
 
 
 def choose(edition, only):
@@ -278,12 +295,10 @@ def _digests(top):
     fields = Fields(top.take("digests", dict, {}), f"{top.where}digests: ")
     if not fields.table:
         return {}
-    digests = {split: fields.text(split) for split in SPLITS}
-    for split, digest in digests.items():
+    digests = {name: fields.text(name) for name in DIGESTS}
+    for name, digest in digests.items():
         if not re.fullmatch("[0-9a-f]{64}", digest):
-            raise fields.wrong(
-                split, "must be the SHA-256 of the split's images, 64 digits; a report shows it"
-            )
+            raise fields.wrong(name, "must be a SHA-256, 64 digits, as the report shows it")
     fields.finish("digests")
     return digests
 

@@ -71,10 +71,14 @@ def table(settings, records, baseline=None):
         if not alike:
             row |= {"threads": record.threads, "runs_at_a_time": record.runs_at_a_time}
         rows.append({**row, "best": word if i in tied and not repeated else ""})
-    if baseline:
-        first = next(iter(rows[0]))
-        rows.append({**dict.fromkeys(rows[0]), first: "one class", **baseline, "best": ""})
-    return rows
+    return rows + baseline_rows(rows, baseline)
+
+
+def baseline_rows(rows, baseline):
+    """The last row of a table, as a list: what one class alone reaches; empty without a baseline."""
+    first = next(iter(rows[0]))
+    row = {**dict.fromkeys(rows[0]), first: "one class", **(baseline or {}), "best": ""}
+    return [row] if baseline else []
 
 
 def text_rows(rows):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import utils
+from lab.quantities import as_share
 
 MISTAKES, COLUMNS = 20, 4  # images on the contact sheet
 
@@ -29,21 +30,44 @@ class Outcome:
         return cls(predictions, scores[rows, predictions] - scores[rows, gold], weights)
 
 
-def quantities(linear):
-    """The words that the pictures have in their files' names."""
-    return ["weights", "weight-histogram"] * linear + ["confusion", "mistakes"]
+# What each picture shows, by the word that it has in its file's name.
+CAPTIONS = {
+    "weights": "weights, one image for each class",
+    "weight-histogram": "how many weights are how large",
+    "kept-weights": "weights that are not zero, in their channel's colour",
+    "confusion": "test images of each class, and what they are taken for",
+    "mistakes": "test images that are wrong with most confidence",
+}
 
 
-def pictures(outcome, data, title, show=False):
+def quantities(opt, linear):
+    """Those of the pictures that a run of these options draws; `linear`: of a linear model in NumPy?"""
+    l1 = bool(getattr(opt, "l1_penalty", 0))
+    return [
+        *["weights", "weight-histogram"] * linear,
+        *["kept-weights"] * l1,
+        "confusion",
+        "mistakes",
+    ]
+
+
+def pictures(outcome, data, title, opt):
     """Yield (quantity, matplotlib figure) of a run's `Outcome` on its `dataset.Data`."""
-    images, names = data.arrays["test_images"], data.class_names
-    gold = data.arrays["test_labels"]
-    if outcome.weights is not None:
-        shape = images.shape[1:]
-        yield "weights", utils.plot_weights(outcome.weights, shape, title, names, show)
-        yield "weight-histogram", weight_histogram(outcome.weights, title, show)
-    yield "confusion", confusion(gold, outcome.predictions, names, title, show)
-    yield "mistakes", mistakes(images, gold, outcome, names, title, show)
+    images, gold, names = data.arrays["test_images"], data.arrays["test_labels"], data.class_names
+    weights, about = outcome.weights, (title, opt.show)
+    for quantity in quantities(opt, weights is not None):
+        if quantity == "weights":
+            figure = utils.plot_weights(weights, images.shape[1:], title, names, opt.show)
+        elif quantity == "kept-weights":
+            kept = (weights != 0).astype(float)
+            figure = utils.plot_weights(kept, images.shape[1:], title, names, opt.show)
+        elif quantity == "weight-histogram":
+            figure = weight_histogram(weights, *about)
+        elif quantity == "confusion":
+            figure = confusion(gold, outcome.predictions, names, *about)
+        else:
+            figure = mistakes(images, gold, outcome, names, *about)
+        yield quantity, figure
 
 
 def weight_histogram(weights, title, show=False):
@@ -76,7 +100,9 @@ def confusion(gold, predictions, names, title, show=False):
         color = "white" if shares[row, column] > 0.5 else "black"
         text = f"{counts[row, column]}"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
-    rows = [f"{name} {share:.2f}" for name, share in zip(names, np.diag(shares), strict=True)]
+    rows = [
+        f"{name} {as_share(share, 2)}" for name, share in zip(names, np.diag(shares), strict=True)
+    ]
     axes.set_yticks(range(n_classes), rows, fontsize="small")
     axes.set_xticks(range(n_classes), names, fontsize="small", rotation=30, ha="right")
     axes.set_xlabel("predicted class")

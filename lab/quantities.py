@@ -77,9 +77,15 @@ def as_text(key, value):
     if key == "seconds":
         return f"{value:.1f}" if isinstance(value, float) and value < 100 else f"{value:.0f}"
     if isinstance(value, float) and key in NAMES:
-        value = f"{value:.4f}"
+        return as_share(value) if is_accuracy(key) else f"{value:.4f}"
     text = str(value)
     return text.removeprefix("0") if is_accuracy(key) and text.startswith("0.") else text
+
+
+def as_share(value, digits=4):
+    """A number from -1 to 1 as course reports write it: .4597, -.0100; a greater one keeps its whole part."""
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def join_words(words):

@@ -7,7 +7,7 @@ import statistics
 
 import numpy as np
 
-from lab.comparison import curves_figure, final_accuracy, shared_quantities
+from lab.comparison import baseline_rows, curves_figure, final_accuracy, shared_quantities
 
 
 def grouped(settings, records):
@@ -46,10 +46,7 @@ def table(settings, groups, baseline=None):
     tied = [row for row in rows if row["val_acc"] == highest]
     for row in tied if len(rows) > 1 else []:
         row["best"] = "best" if len(tied) == 1 else "tied"
-    if baseline:
-        first = next(iter(rows[0]))
-        rows.append({**dict.fromkeys(rows[0]), first: "one class", **baseline, "best": ""})
-    return rows
+    return rows + baseline_rows(rows, baseline)
 
 
 def overlays(groups, labels, subject, data_title, only=None, show=False):

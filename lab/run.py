@@ -29,7 +29,7 @@ from lab.files import replacing
 from lab.folder import RunFolder
 from lab.keeping import Checkpoints, NoCheckpoint
 from lab.options import recorded_options
-from lab.pictures import pictures, quantities
+from lab.pictures import CAPTIONS, pictures
 from lab.process import Incomplete, Stopped, drop_output
 from lab.version import code_version
 from utils import InputError, notice
@@ -99,7 +99,7 @@ class Run:
             raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         drawn = [figure.quantity for figure in self.figures]
         written = ["record", "history", "results", "predictions", "checkpoint"]
-        self.folder.take([*drawn, *quantities(linear=True), *written])
+        self.folder.take([*drawn, *CAPTIONS, *written])
         if not self.opt.resume:
             self.checkpoints.look_for_earlier(self.opt.epochs)
         # One bar a run, that moves within the epochs; on a terminal alone.
@@ -241,7 +241,7 @@ class Run:
         self._write("predictions", "npy", functools.partial(_write_predictions, outcome))
         with self.clock("plotting"):
             self._draw_curves()
-            for quantity, figure in pictures(outcome, self.data, self.title, self.opt.show):
+            for quantity, figure in pictures(outcome, self.data, self.title, self.opt):
                 self._save_figure(quantity, figure)
         self.drawn = True
         path = self.folder.path("record", "json")

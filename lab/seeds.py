@@ -7,7 +7,7 @@ tests.
 from typing import NamedTuple
 
 from lab import comparison, repetitions, statistics
-from lab.quantities import join_words
+from lab.quantities import as_share, join_words
 from utils import notice
 
 
@@ -16,7 +16,7 @@ class Findings(NamedTuple):
 
     top : those with the highest mean of the final validation accuracies, most often one.
     alike : those that cannot be told from the first of these, Holm over all pairs.
-    sentences : this in words, then a sentence per pair.
+    sentences : this in words, then a sentence per pair, and what so few seeds can tell.
     """
 
     top: list
@@ -39,18 +39,20 @@ def findings(labels, groups, of_top=False):
     top = [label for label in labels if means[label] == highest]
     pairs = statistics.compare_all(values)
     alike = [label for label in statistics.not_told_from(top[0], pairs) if label not in top]
-    said = f"The highest mean validation accuracy, {statistics.number(highest)}, is "
+    said = f"The highest mean validation accuracy, {as_share(highest)}, is "
     if len(top) > 1:
         said += f"shared by {join_words(top)}"
     else:
         said += f"that of {top[0]}"
     said += f"; not to be told from it: {join_words(alike)}." if alike else "."
-    sentences = [said]
+    sentences, limits = [said], []
     for pair in pairs:
         if not of_top or top[0] in (pair.first, pair.second):
             counts = len(values[pair.first]), len(values[pair.second])
-            sentences.append(statistics.describe_comparison(pair, *counts))
-    return Findings(top, alike, sentences)
+            sentences.append(statistics.describe_comparison(pair, counts))
+            if min(counts) > 1:
+                limits.append(statistics.describe_limit(pair, counts))
+    return Findings(top, alike, [*sentences, *dict.fromkeys(limits)])
 
 
 def compare(settings, records, model, data_title, show=False):

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lab.quantities import as_share
+
 LEVEL = 0.05  # a p above it says "cannot be told apart"
 CONFIDENCE = f"{1 - LEVEL:.0%}"  # of the intervals
 RELABELLINGS = 200_000  # up to so many a permutation test is exact: 10 v 10 runs, 17 pairs
@@ -102,17 +104,6 @@ def next_run_interval(values, confidence=1 - LEVEL):
     return _t_interval(values, confidence, lambda k: math.sqrt(1 + 1 / k))
 
 
-def chance_within_range(k):
-    """The probability that one more run falls between the lowest and the highest of k.
-
-    (k - 1) / (k + 1), for runs of any continuous distribution: among k + 1 runs each is equally
-    likely to be the lowest, and the highest.
-    """
-    if k < 1:
-        raise ValueError(f"at least one run is needed, not {k}")
-    return (k - 1) / (k + 1)
-
-
 # Two settings.
 
 
@@ -142,6 +133,7 @@ def welch(first, second, confidence=1 - LEVEL):
 def permutation(first, second):
     """The `Exact` test of two means: how often relabelled runs differ as much, two-sided.
 
+    p is twice the share of relabellings as far out, on the side nearer to the observed one.
     Above RELABELLINGS ways to relabel, that many are drawn, with a seed of their own.
     """
     first, second = _finite(first), _finite(second)
@@ -153,18 +145,12 @@ def permutation(first, second):
         every = np.tile(np.arange(len(pooled)), (RELABELLINGS, 1))
         labelled = np.random.default_rng(0).permuted(every, axis=1)[:, :k]
     # The sum of all is fixed, so the difference of the means grows with the first group's sum.
-    return _exact(pooled[labelled].sum(axis=1), first.sum(), ways)
-
-
-def sign_flips(first, second):
-    """The `Exact` test of pairs, run i of both with seed i: their differences' signs flipped."""
-    differences = _finite(first) - _finite(second, len(first))
-    ways = 2 ** len(differences)
-    if ways <= RELABELLINGS:
-        signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
-    else:
-        signs = np.random.default_rng(0).choice([1, -1], (RELABELLINGS, len(differences)))
-    return _exact(signs @ differences, differences.sum(), ways)
+    sums = pooled[labelled].sum(axis=1)
+    nearly = 1e-12 * max(np.max(np.abs(sums)), 1e-300)  # equal sums added in another order
+    tails = np.sum(sums >= first.sum() - nearly), np.sum(sums <= first.sum() + nearly)
+    drawn = ways > len(sums)  # the observed labels are one relabelling too, if not among them
+    count = len(sums) + drawn
+    return Exact(float(min(1, 2 * (min(tails) + drawn) / count)), min(1.0, 2 / count))
 
 
 def mcnemar(first, second, labels):
@@ -248,66 +234,53 @@ def describe(values):
     """A sentence: a setting over its seeds."""
     count, mean, deviation, low, high = summary(values)
     if count == 1:
-        return f"One seed, {number(mean)}: it does not say what another seed would give."
+        return f"One seed, {as_share(mean)}: it does not say what another seed would give."
     if low == high:
-        return f"All {count} seeds gave {number(mean)}."
+        return f"All {count} seeds gave {as_share(mean)}."
     interval = mean_interval(values)
     return (
-        f"Over {count} seeds the mean is {number(mean)}, the standard deviation"
-        f" {number(deviation)}, the range {number(low)} to {number(high)}; the mean itself is known"
+        f"Over {count} seeds the mean is {as_share(mean)}, the standard deviation"
+        f" {as_share(deviation)}, the range {as_share(low)} to {as_share(high)}; the mean itself is known"
         f" to lie {_between(*interval)} ({CONFIDENCE} t interval)."
     )
 
 
-def describe_published(published, values):
-    """Two sentences: a published number beside runs of ours."""
-    count, mean, _, low, high = summary(values)
-    if count == 1:
-        return (
-            f"Published {number(published)}, our one seed {number(mean)}: one seed cannot tell"
-            " whether they agree."
-        )
-    interval = next_run_interval(values)
-    where = "inside" if published in interval else "above" if published > mean else "below"
-    return (
-        f"One more seed of ours would fall {_between(*interval)} ({CONFIDENCE}, {count} seeds): the"
-        f" published {number(published)} is {where if where == 'inside' else f'outside, {where}'}."
-        f" Without assuming a distribution: it would fall {_between(low, high)}, our lowest and"
-        f" highest, with probability {number(chance_within_range(count), 2)}."
-    )
-
-
-def describe_comparison(comparison, first_count, second_count):
-    """Sentences: do two settings differ, by how much at least, and what cannot be told."""
+def describe_comparison(comparison, counts):
+    """A sentence: do two settings differ, and by how much at least. `counts` are their seeds."""
     first, second, difference, exact, adjusted, pairs = comparison
     low, high = difference.interval
-    seeds = f"{first_count} against {second_count} seeds"
+    seeds = f"{counts[0]} against {counts[1]} seeds"
     if math.isnan(difference.p):
         return f"{first} and {second} cannot be compared: {seeds}, and each needs two or more."
     if low == high:
-        by = f"differ by {number(abs(low))}" if low else "do not differ"
+        by = f"differ by {as_share(abs(low))}" if low else "do not differ"
         return f"Neither {first} nor {second} varies with the seed: they {by} ({seeds})."
     if comparison.told_apart:
         above, below = (first, second) if difference.mean > 0 else (second, first)
         least, most = sorted((abs(low), abs(high)))
         said = (
-            f"{above} is above {below} by {number(abs(difference.mean))} on average, by at least"
-            f" {number(least)} and at most {number(most)}"
+            f"On average {above} is above {below} by {as_share(abs(difference.mean))}, by at least"
+            f" {as_share(least)} and at most {as_share(most)}"
         )
     else:
         said = (
-            f"{first} and {second} cannot be told apart with {seeds}: their means differ by"
-            f" {number(difference.mean)}, and the true difference may be anything"
+            f"No difference can be told between {first} and {second}: their means differ by"
+            f" {as_share(difference.mean)}, and the true difference may be anything"
             f" {_between(low, high)}"
         )
-    over = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
-    said += f" ({CONFIDENCE} Welch interval, {p_value(difference.p)}{over})."
-    said += f" Exact permutation test: {p_value(exact.p)}; {seeds} cannot go below"
-    said += f" {p_value(exact.least)}."
-    if exact.least * pairs > LEVEL:
-        many = f" over {pairs} pairs" if pairs > 1 else ""
-        said += f" With so few seeds{many}, that test alone can call no difference significant."
-    return said
+    holm = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
+    welch = f"{CONFIDENCE} Welch interval, {p_value(difference.p)}{holm}"
+    return f"{said} ({welch}; exact permutation test, {p_value(exact.p)})."
+
+
+def describe_limit(comparison, counts):
+    """A sentence: what the permutation test can tell at most, with so many seeds each."""
+    least, pairs = comparison.exact.least, comparison.pairs
+    said = f"With {counts[0]} against {counts[1]} seeds that test cannot go below {p_value(least)}"
+    if least * pairs <= LEVEL:
+        return f"{said}."
+    many = f" over {pairs} pairs" if pairs > 1 else ""
+    return f"{said}: alone it can call no difference{many} significant."
 
 
 def describe_mcnemar(first, second, test):
@@ -319,44 +292,34 @@ def describe_mcnemar(first, second, test):
     )
     if test.p <= LEVEL:
         above, below = (first, second) if test.difference > 0 else (second, first)
-        by = number(abs(test.difference))
+        by = as_share(abs(test.difference))
         return (
             f"{said} This run of {above} is above this run of {below} by {by}; others may differ."
         )
     least = least_significant_difference(disputed, test.images)
-    why = (
-        f"with {disputed:,} images in dispute a difference under {number(least)} is not significant"
-    )
+    why = f"with {disputed:,} images in dispute a difference under {as_share(least)} is not significant"
     if math.isnan(least):
         why = f"{disputed:,} images in dispute are too few to tell anything"
     return f"{said} The two runs cannot be told apart: {why}."
 
 
-def number(value, digits=4):
-    """0.404 as ".4040", -0.01 as "-.0100"; what is 1 or more keeps its whole part."""
-    text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
-
-
 def p_value(p):
     """As "p = .0079", "p = .481" or "p < .0001"."""
-    return "p < .0001" if p < 0.0001 else f"p = {number(p, 4 if p < 0.1 else 3)}"
+    return "p < .0001" if p < 0.0001 else f"p = {as_share(p, 4 if p < 0.1 else 3)}"
 
 
 def _between(low, high):
-    return f"between {number(low)} and {number(high)}"
+    return f"between {as_share(low)} and {as_share(high)}"
 
 
 # What the above are made of.
 
 
-def _finite(values, count=None):
-    """The values as an array, (k,), of finite numbers, `count` of them where that is given."""
+def _finite(values):
+    """The values as an array, (k,), of one or more finite numbers."""
     values = np.asarray(values, dtype=float).ravel()
-    if not len(values) or (count is not None and len(values) != count):
-        raise ValueError(
-            f"{'one or more' if count is None else count} runs are needed, not {len(values)}"
-        )
+    if not len(values):
+        raise ValueError("one or more runs are needed, not 0")
     if not np.all(np.isfinite(values)):
         raise ValueError(
             "a result is nan or infinite: leave out the runs that diverged, and say so"
@@ -382,12 +345,3 @@ def _t_interval(values, confidence, factor):
         return Interval(-math.inf, math.inf)
     half = stats.t.ppf((1 + confidence) / 2, k - 1) * _deviation(values) * factor(k)
     return Interval(float(mean - half), float(mean + half))
-
-
-def _exact(sums, observed, ways):
-    """Twice the share of relabellings as far out as the observed one, on the side nearer to it."""
-    nearly = 1e-12 * max(np.max(np.abs(sums)), 1e-300)  # equal sums added in another order
-    out = [np.sum(sums >= observed - nearly), np.sum(sums <= observed + nearly)]
-    drawn = ways > len(sums)  # the observed labels are one relabelling too, if not among them
-    p = 2 * (min(out) + drawn) / (len(sums) + drawn)
-    return Exact(float(min(1, p)), min(1.0, 2 / (len(sums) + drawn)))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from editions import entry, findings, report
+from editions import answers, entry, findings, report
 from editions.dataset import DataSet
 from editions.tables import Experiment, Log, Question
 from lab import comparison, quantities, repetitions, seeds
@@ -70,6 +70,13 @@ class FakeJob:
 def published(**numbers):
     texts = {"source": "somebody", "note": "", "flaw": ""}
     return texts | {k: Decimal(v) if k not in texts else v for k, v in numbers.items()}
+
+
+def said_of(labels, *records, **about):
+    """The answer about settings of one run each, or of a list of runs, as one text."""
+    groups = [found if isinstance(found, list) else [found] for found in records]
+    paragraphs, _ = answers.answer(labels, groups, **about)
+    return " ".join(sentence for paragraph in paragraphs for sentence in paragraph)
 
 
 def entry_of(found, band=None, relation=THE_VERY_DATA, quick=False, **fields):
@@ -242,19 +249,22 @@ def test_the_baseline_is_the_largest_training_class():
 def test_nothing_is_read_from_one_or_two_points(n):
     found = Found([0.1, 0.6][:n])
     assert entry_of(found).findings() == []
-    assert findings.comparison_findings(["a", "b"], [found, found], True) == []
+    assert answers.answer(["a", "b"], [[found], [found]], timed=True) == ([], [])
 
 
 def test_what_a_comparison_shows():
     slow = Found([0.1, 0.2, 0.3, 0.4], test=0.45, seconds=40)
     fast = Found([0.2, 0.4, 0.5, 0.6], test=0.35, seconds=20)
     labels = ["momentum 0.0", "momentum 0.9"]
-    said = " ".join(findings.comparison_findings(labels, [slow, fast], timed=True))
+    said = said_of(labels, slow, fast, timed=True)
     assert "Best by final validation accuracy: momentum 0.9, with .6000 (over its last 1 " in said
     assert ") against .4000" in said
     assert "the highest, which selects nothing, is .4500 (momentum 0.0)" in said
-    assert "With momentum 0.9 epoch 2 reaches" in said
-    assert "momentum 0.0 ends with and first reaches in epoch 4: 2 epochs saved" in said
+    assert (
+        "In epoch 2 momentum 0.9 reaches the validation accuracy that momentum 0.0 ends with and "
+        "first reaches in epoch 4."
+    ) in said
+    assert "exceeds validation accuracy by .5000 (momentum 0.0) and .3000 (momentum 0.9)" in said
     assert "10.00 s (momentum 0.0) and 5.00 s (momentum 0.9)" in said
     assert "a ratio of 2.00" in said
 
@@ -263,10 +273,10 @@ def test_a_tie_is_a_tie_in_words_too():
     a, b, c = (
         Found([0.1, 0.2, end], test=test) for end, test in ((0.5, 0.4), (0.5, 0.3), (0.2, 0.9))
     )
-    said = " ".join(findings.comparison_findings(["a", "b", "c"], [a, b, c], timed=False))
+    said = said_of(["a", "b", "c"], a, b, c)
     assert "none is best: a and b, with .5000, against .2000 (c)" in said
     assert "Best" not in said and "highest" not in said
-    said = " ".join(findings.comparison_findings(["a", "b"], [a, b], timed=False))
+    said = said_of(["a", "b"], a, b)
     assert "none is best: a and b, with .5000." in said
     assert [row["best"] for row in comparison.table([{}] * 3, [a, b, c])] == ["tied", "tied", ""]
 
@@ -274,7 +284,7 @@ def test_a_tie_is_a_tie_in_words_too():
 def test_seconds_measured_otherwise_have_no_ratio():
     one = Found([0.1, 0.2, 0.3], seconds=30, threads=1, runs=2)
     for other in (Found([0.1, 0.2, 0.4], threads=2, runs=2), Found([0.1, 0.2, 0.4], runs=1)):
-        said = " ".join(findings.comparison_findings(["a", "b"], [one, other], timed=True))
+        said = said_of(["a", "b"], one, other, timed=True)
         assert "ratio" not in said and "are not comparable" in said
         rows = comparison.table([{"n": 1}, {"n": 2}], [one, other])
         assert rows[0]["runs_at_a_time"] == 2 and rows[0]["threads"] == 1
@@ -284,8 +294,36 @@ def test_seconds_measured_otherwise_have_no_ratio():
 
 def test_no_epochs_are_saved_where_a_curve_swings():
     swinging, steady = Found([0.5, 0.7, 0.4]), Found([0.5, 0.5, 0.6])
-    said = " ".join(findings.comparison_findings(["a", "b"], [swinging, steady], timed=False))
-    assert "saved" not in said
+    assert "first reaches" not in said_of(["a", "b"], swinging, steady)
+
+
+def test_an_answer_over_seeds():
+    slow = [Found([0.1, 0.2, 0.3, end], test=end) for end in (0.40, 0.41, 0.42)]
+    fast = [Found([0.2, 0.45, 0.5, end], test=end) for end in (0.60, 0.62, 0.64)]
+    said = said_of(["a", "b"], slow, fast)
+    assert said.startswith("The highest mean validation accuracy, .6200, is that of b.")
+    assert "On average b is above a by .2100, by at least" in said
+    assert "which select nothing, are .4100 ± .0100 (a) and .6200 ± .0200 (b)." in said
+    assert "In epoch 2 b reaches the validation accuracy that a ends with and first" in said
+    assert "Best" not in said and "McNemar" not in said
+
+
+def test_an_answer_is_about_the_curves_that_are_asked_for():
+    norms = [Found([0.1, 0.2, 0.3], w_norm=[1.0, 2.0, end]) for end in (23.08062, 4.3)]
+    said = said_of(["a", "b"], *norms, curves=["w_norm"])
+    assert said == (
+        "From the first epoch to the last, the norm of the weights goes from 1.0000 to 23.0806 (a) and 1.0000 to "
+        "4.3000 (b)."
+    )
+    losses = Found([0.1, 0.2, 0.3], val_loss=[3, 2, 1], train_loss=[3.0, 2.0, 0.5])
+    said = said_of(["a", "b"], losses, losses)
+    assert "the training loss goes from 3.0000 to 0.5000 (a) and 3.0000 to 0.5000 (b)." in said
+    assert "The validation loss with a is still falling in the last epoch" in said
+    zeros = [(3, 12), (0, 12)]
+    assert "are exactly zero: 3 of 12 (a) and 0 of 12 (b)." in said_of(
+        ["a", "b"], *norms, zeros=zeros
+    )
+    assert "exactly zero" not in said_of(["a", "b"], *norms, zeros=[(0, 12), (0, 12)])
 
 
 @pytest.mark.parametrize(
@@ -407,25 +445,36 @@ def test_settings_over_seeds_are_told_apart_or_not():
     ]
     said = " ".join(seeds.findings(["a", "b"], near).sentences)
     assert "is that of a; not to be told from it: b." in said
-    assert "a and b cannot be told apart with 3 against 3 seeds" in said
-    assert "3 against 3 seeds cannot go below p = .100" in said
+    assert "No difference can be told between a and b: their means differ by" in said
+    assert said.endswith(
+        "With 3 against 3 seeds that test cannot go below p = .100: alone it can call no "
+        "difference significant."
+    )
     far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]
     said = " ".join(seeds.findings(["a", "b"], far).sentences)
-    assert "is that of b." in said and "b is above a by .3000 on average, by at least" in said
+    assert "is that of b." in said and "On average b is above a by .3000, by at least" in said
 
 
 def test_what_is_confused_most_often():
     gold = np.array([0, 0, 0, 1, 1, 2])
     said = findings.about_confusion(gold, np.array([1, 1, 0, 0, 1, 1]), ["cat", "dog", "cow"])
-    assert len(said) == 1 and said[0].endswith(
-        "are cat and dog: 2 of 3 test images of cat are taken for dog and 1 of 2 test images of dog "
-        "are taken for cat."
-    )
+    takes = "2 of 3 test images of cat for dog and 1 of 2 of dog for cat"
+    assert said == [f"Most often it confuses cat and dog: it takes {takes}."]
     assert findings.about_confusion(gold, gold, ["cat", "dog", "cow"]) == []
 
 
 def test_single_runs_are_compared_on_the_same_images():
     gold = np.zeros(20, int)
     right, wrong = np.zeros(20, int), np.ones(20, int)
-    (said,) = findings.about_disputes(["a", "b"], [wrong, right], gold, best=1)
+    (said,) = answers.about_disputes(["a", "b"], "b", [wrong, right], gold)
     assert "Of the same 20 images b alone is right on 20, a alone on 0" in said
+
+
+def test_the_class_on_which_settings_differ_most():
+    gold = np.array([0, 0, 2, 2, 2, 2])
+    predictions = [np.array([0, 1, 2, 2, 2, 0]), np.array([0, 0, 0, 0, 0, 0])]
+    found = answers.about_classes(["a", "b"], predictions, gold, ["cat", "dog", "cow"])
+    shares = ".7500 (a) and .0000 (b)"
+    assert found == [
+        f"They differ most on the test images of cow, of which they get right {shares}."
+    ]

@@ -1,6 +1,7 @@
 """reproduce.py: what it runs, keeps and runs again; what an edition refuses."""
 
 import csv
+import hashlib
 import importlib
 import json
 import os
@@ -93,8 +94,21 @@ LOG = "epoch,val_acc\n1,0.0000\n2,0.0000\n"
 
 def digests_line(arrays):
     """The line by which an edition names its data."""
-    pairs = zip(SPLITS, Fingerprint(arrays).content, strict=True)
+    found = Fingerprint(arrays)
+    images = hashlib.sha256(" ".join(found.examples).encode()).hexdigest()
+    pairs = zip((*SPLITS, "images"), (*found.content, images), strict=True)
     return "digests = { " + ", ".join(f'{s} = "{digest}"' for s, digest in pairs) + " }\n"
+
+
+def split_otherwise(arrays):
+    """The same images, one of them moved in each split, so that no split is what it was."""
+    moved = {}
+    for kind in ("images", "labels"):
+        train, val, test = (arrays[f"{split}_{kind}"] for split in SPLITS)
+        moved[f"train_{kind}"] = np.concatenate([train[1:], val[:1]])
+        moved[f"val_{kind}"] = np.concatenate([val[1:], test[:1]])
+        moved[f"test_{kind}"] = np.concatenate([test[1:], train[:1]])
+    return moved
 
 
 @pytest.fixture
@@ -209,7 +223,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     assert glance[0]["band_test_low"] == "0.0" and glance[2]["published_test_high"] == "0.51"
     sentences = (
         "It is the very data that the published numbers belong to.",
-        "Training accuracy ends at ",  # of a run
+        " epochs training accuracy is ",  # of a run
         "Over the last 60 epochs validation accuracy runs from ",
         " by final validation accuracy",  # of a comparison
         "The log of somebody: 0 of 2 epochs are equal",
@@ -242,7 +256,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
 def test_other_data_get_no_verdict(run_small, small, tmp_path):
     """Not from -report either, which runs nothing; another split is told from other data."""
     arrays = tiny_arrays()
-    swapped = {**arrays, "val_images": arrays["test_images"], "val_labels": arrays["test_labels"]}
+    swapped = split_otherwise(arrays)
     two = tiny_arrays(seed=5, n_classes=2)
     for name, found, said in (("s.npz", swapped, "another split"), ("t.npz", two, "other data")):
         np.savez(tmp_path / name, **found)
@@ -512,9 +526,21 @@ def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, que
     assert len({tuple(job.words) for job in planned}) == jobs
     quick = plan_of(name, tiny_npz, tmp_path, "-quick")
     for run, short in zip(planned, quick, strict=True):
-        if isinstance(run, plan.Run):
+        if isinstance(run, plan.Training):
             assert short.opt.epochs == max(1, run.opt.epochs // 100)
             assert {**vars(short.opt), "epochs": run.opt.epochs} == vars(run.opt)
+
+
+def test_a_repeated_command_has_the_numbers_of_the_first(small):
+    """Unless it has its own."""
+    again = "hw1-q1.py logistic_regression -epochs 300"
+    text = EDITION.replace("hw1-q1.py logistic_regression -l2_penalty 0 -epochs 300", again)
+    small.write_text(text)
+    _, (none, _), (same,), _ = (q.experiments for q in tables.load("small").questions)
+    assert (same.name, same.band, same.published) == ("no penalty", none.band, none.published)
+    small.write_text(text.replace(again + '"\n\n', again + '"\nno_verdict = "own"\n\n'))
+    own = tables.load("small").questions[2].experiments[0]
+    assert (own.no_verdict, own.published) == ("own", [])
 
 
 def test_published_numbers_are_kept_as_written(small):
@@ -534,7 +560,7 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ("train = 60", "train = 0", "small.toml: examples: train: must be at least 1"),
         ("train = 60", "train = 61", "examples: the file that it names has others; write { train = 60"),
         ("digests = { train", "digests = { tarin", "digests: train: is missing"),
-        ('train = "', 'train = "0', "digests: train: must be the SHA-256"),
+        ('train = "', 'train = "0', "digests: train: must be a SHA-256"),
         ("digests", 'known = "mnist"\ndigests', "known: there are intel_landscapes, "),
         ('number = "1.1"', 'number = "../1"', "small.toml: ../1: number: "),
         ('number = "1.1"', 'number = "1.2a"', "1.2a: two questions have this number"),
@@ -606,7 +632,7 @@ def test_the_edition_of_the_documentation(run_small, small):
     assert len(commands.resolve(edition)) == 6
     perceptron = edition.questions[0].experiments[0]
     assert len(perceptron.published) == 3 and perceptron.band
-    assert len(edition.digests) == 3
+    assert len(edition.digests) == 4
 
 
 def test_only(small):

@@ -1,0 +1,136 @@
+"""Where the time of hw1-q2.py's default network goes: the parts of an epoch, each measured alone.
+
+    python benchmarks/parts.py -data_path data/intel_landscapes.npz
+
+A part is what an epoch does of one kind, on tensors of the epoch's shapes, as often as an epoch does
+it. The parts and a whole epoch are measured in turn, with one thread as a run of an edition has, or
+with `-threads`; the table has the medians. What is left of the epoch is the bookkeeping of autograd, activations,
+the criterion and Python. Start, figures and files are of a whole run of one epoch.
+"""
+
+import importlib
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+from processes import ROOT, run_command
+
+from lab.dataset import open_data
+from lab.options import Parser, count
+from lab.process import run_script
+from lab.record import read_record
+
+q2 = importlib.import_module("hw1-q2")
+
+
+class Parts:
+    """The default network and its data, and what each part of an epoch does with them."""
+
+    def __init__(self, data_path, batch_size):
+        self.batch_size = batch_size
+        data = open_data(Path(data_path))
+        self.train_X, self.val_X = (
+            q2.ImageTensor(data.arrays[f"{split}_images"], data.arrays[f"{split}_labels"])
+            for split in ("train", "val")
+        )
+        ((opt, _),) = q2.parse_arguments(["mlp"]).runs
+        self.model, self.optimizer = q2.build(opt, data.n_classes, self.train_X.bytes.shape[1])
+        self.linear = [part for part in self.model.network if isinstance(part, torch.nn.Linear)]
+        self.dropout = [part for part in self.model.network if isinstance(part, q2.fast.Dropout)]
+        self.count = q2.number_of_batches(len(self.train_X), batch_size)
+        self.criterion = torch.nn.CrossEntropyLoss()
+        self.generator = torch.Generator().manual_seed(42)
+        self.x, y = self.train_X.batch(torch.arange(batch_size))
+        self.hidden = torch.rand(batch_size, self.linear[0].out_features)
+        q2.train_batch(self.x, y, self.model, self.optimizer, self.criterion)  # makes gradients
+
+    def batches(self):
+        return q2.shuffled_batches(self.train_X, self.batch_size, self.generator)
+
+    def an_epoch(self):
+        q2.train_epoch(self.batches(), self.count, self.model, self.optimizer, self.criterion)
+
+    def floats_from_bytes(self):
+        for _ in self.batches():
+            pass
+
+    def products(self):
+        """Forward, the gradients of the weights, and of each layer's input but the first."""
+        x = self.x
+        for _ in range(self.count):
+            inputs = [x, *[self.hidden] * (len(self.linear) - 1)]
+            for layer, given in zip(self.linear, inputs, strict=True):
+                weight = layer.weight.detach()
+                error = given @ weight.t()
+                error.t() @ given
+                if given is not x:
+                    error @ weight
+
+    def dropout_masks(self):
+        with torch.no_grad():
+            for _ in range(self.count):
+                for layer in self.dropout:
+                    layer(self.hidden) * self.hidden  # once forward, once in the gradient
+
+    def steps(self):
+        for _ in range(self.count):
+            self.optimizer.step()
+
+    def evaluation(self):
+        q2.evaluate(self.model, self.val_X, self.val_X.y, self.criterion)
+
+
+def seconds_of(part):
+    start = time.perf_counter()
+    part()
+    return time.perf_counter() - start
+
+
+def seconds_of_a_run(data_path, threads):
+    """{what: seconds} of a whole run of one epoch: its figures, and its start and end."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["mlp", "-epochs", 1, "-plots_dir", folder, "-data_path", data_path]
+        whole, _ = run_command(ROOT / "hw1-q2.py", *words, OMP_NUM_THREADS=str(threads))
+        record = read_record(next(Path(folder).glob("*record*.json")))
+    figures = record.seconds["plotting"]
+    rest = whole - record.seconds_of_epochs - figures
+    return {"figures of the run": figures, "start, data, files": rest}
+
+
+def main(arguments):
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("-data_path", required=True)
+    parser.add_argument("-batch_size", type=count, default=64, help="(default: %(default)s)")
+    parser.add_argument("-threads", type=count, default=1, help="(default: %(default)s)")
+    parser.add_argument("-repeats", type=count, default=5, help="rounds (default: %(default)s)")
+    opt = parser.parse_args(arguments)
+    parts = Parts(opt.data_path, opt.batch_size)
+    torch.set_num_threads(opt.threads)
+    measured = {
+        "matrix products": parts.products,
+        "floats from bytes": parts.floats_from_bytes,
+        "dropout": parts.dropout_masks,
+        "step": parts.steps,
+    }
+    every = {**measured, "training, whole": parts.an_epoch, "evaluation": parts.evaluation}
+    rounds = [
+        {name: seconds_of(part) for name, part in every.items()} for _ in range(opt.repeats + 1)
+    ][1:]  # the first warms up
+    seconds = {name: median(each[name] for each in rounds) for name in every}
+    rest = seconds["training, whole"] - sum(seconds[name] for name in measured)
+    print("| part of an epoch | seconds | of it |\n|---|---:|---:|")
+    whole = seconds["training, whole"] + seconds["evaluation"]
+    rows = [*measured, "evaluation"]
+    table = [(name, seconds[name]) for name in rows]
+    table.insert(len(measured), ("all else in training", rest))
+    for name, value in table:
+        print(f"| {name} | {value:.3f} | {value / whole:.0%} |")
+    print(f"| an epoch | {whole:.3f} | |")
+    for name, value in seconds_of_a_run(opt.data_path, opt.threads).items():
+        print(f"| {name}, once a run | {value:.2f} | |")
+
+
+if __name__ == "__main__":
+    run_script(main)
