@@ -168,7 +168,7 @@ def crash(error, call=None):
     line, code = observed.field(error, "line"), observed.field(error, "code")
     if isinstance(line, int) and isinstance(code, str) and code:
         lines.append(f"line {line}: {code[:200]}")
-    return both(*lines, f"Python says: {observed.error_text(error)}")
+    return both(*lines, f"Python says: {observed.error_message(error)}")
 
 
 METHODS = {

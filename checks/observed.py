@@ -36,12 +36,16 @@ def error_type(error):
     return field(error, "type")
 
 
-def error_text(error):
-    """The last line of an error, with its line in the submission where that is known."""
+def error_message(error):
+    """The last line of an error, as Python prints it."""
     kind, message = str(field(error, "type"))[:60], str(field(error, "message") or "")[:200]
+    return " ".join(f"{kind}: {message}".split()).rstrip(": ")
+
+
+def error_text(error):
+    """The same, with its line in the submission where that is known."""
     line = field(error, "line")
-    place = f" (line {line})" if isinstance(line, int) else ""
-    return " ".join(f"{kind}: {message}".split()).rstrip(": ") + place
+    return error_message(error) + (f" (line {line})" if isinstance(line, int) else "")
 
 
 @dataclass

@@ -104,12 +104,16 @@ def run(folder, script, request, timeout):
     return SimpleNamespace(results=results, ended="crashed" if left else "finished", detail="gone")
 
 
-def judged(folder, program, only=None, question="q1", run=run):
+def report_on(folder, program, only=None, question="q1", run=run):
     script = Path(f"hw1-{question}.py")
     (folder / script).write_text(program)
     scripts = {"q1": None, "q2": None, question: script}
     submission = SimpleNamespace(path=folder, edition="ist-2024", **scripts)
-    return judge.judge_submission(submission, run, only=only)["parts"]
+    return judge.judge_submission(submission, run, only=only)
+
+
+def judged(*arguments, **options):
+    return report_on(*arguments, **options)["parts"]
 
 
 def ids(part):
@@ -150,6 +154,7 @@ def test_mistakes_of_one_part_do_not_spoil_the_others(tmp_path):
     for name in ("perceptron", "logistic_regression_l2"):
         text = parts[name]["findings"][0]["certificate"]["text"]
         assert "right" in text and "this program" in text
+        assert "as it was run" in text  # the submission's own numbers
 
 
 def test_two_mistakes_in_one_step_are_both_named(tmp_path):
@@ -194,6 +199,34 @@ def test_what_hinders_judging(tmp_path, monkeypatch, old, new, verdict, named):
     found = judged(tmp_path, changed((old, new)), only=["logistic_regression"])
     assert found["logistic_regression"]["verdict"] == verdict
     assert ids(found["logistic_regression"]) == named
+
+
+def test_a_crash_is_shown_with_its_line_and_an_import_in_a_note(tmp_path):
+    program = changed(
+        ("p[y_i] -= 1", "p[y_j] -= 1"),
+        ("import numpy as np", "import numpy as np, no_such\nmain()"),
+    )
+    report = report_on(tmp_path, program, only=["logistic_regression"])
+    (finding,) = report["parts"]["logistic_regression"]["findings"]
+    text = finding["certificate"]["text"]
+    assert text.startswith("called: update_weight, x_i of 8 features, y_i = 0\nline ")
+    assert text.endswith("p[y_j] -= 1\nPython says: NameError: name 'y_j' is not defined")
+    assert "hw1-q1.py: no_such is not installed" in report["notes"]
+    assert any("main() is called when imported" in note for note in report["notes"])
+
+
+@pytest.mark.parametrize(
+    ("new", "named"),
+    [
+        ("e = [math.exp(v) for v in s]\n    return np.array(e) / sum(e)", ["softmax_unstable"]),
+        ("e = [math.exp(v - max(s)) for v in s]\n    return np.array(e) / sum(e)", []),
+    ],
+)
+def test_an_overflow_of_the_standard_librarys_is_one_too(tmp_path, new, named):
+    """math.exp raises OverflowError where np.exp goes on with inf."""
+    program = "import math\n" + changed(("e = np.exp(s - s.max())\n    return e / e.sum()", new))
+    parts = judged(tmp_path, program, only=["logistic_regression", "mlp"])
+    assert [ids(parts[part]) for part in ("logistic_regression", "mlp")] == [named, named]
 
 
 Q2 = """
