@@ -1,47 +1,30 @@
 """Judges Question 2: logistic regression, the feedforward network and train_batch, in PyTorch."""
 
+from itertools import product
+
 import numpy as np
 
 from checks import certificate_torch as certificate
-from checks import experiments_torch, network, observed
-from checks.certificate import said
+from checks import experiments_torch, interface, network, observed
+from checks.certificate import crash
 from checks.verdict import Part
 
 
 def blocked(part, values, results):
-    """Whether a class is absent, unfinished or uncallable for every input."""
-    load = observed.field(results.get("load"), "error")
-    if load is not None:
-        part.blocked = ("uncallable", observed.error_text(load))
-    elif "torch is not installed" in observed.listed(observed.field(results.get("load"), "notes")):
+    """Whether torch is missing, or a class absent, unfinished or uncallable for every input."""
+    if "torch is not installed" in observed.listed(observed.field(results.get("load"), "notes")):
         part.blocked = ("uncallable", "torch is not installed")
-    elif not values:
-        part.blocked = ("uncallable", "nothing came back from it")
-    elif any(observed.field(value, "absent") for value in values):
-        part.blocked = ("absent", "it was not found")
-    else:
-        errors = [constructor_error(value) for value in values]
-        if all(errors):
-            if any(observed.field(value, "constructor_empty") for value in values) or any(
-                observed.field(error, "type") == "NotImplementedError" for error in errors
-            ):
-                part.blocked = ("unfinished", "the constructor is not written yet")
-            else:
-                part.blocked = ("uncallable", observed.error_text(errors[0]))
-    return part.blocked is not None
-
-
-def constructor_error(value):
-    return observed.field(value, "constructor_error") or observed.field(value, "error")
+        return True
+    return interface.blocked(part, values, results)
 
 
 def forward_error(value):
     return observed.field(value, "eval", "error")
 
 
-def outputs_of(value, mode="eval"):
+def outputs_of(value):
     """The outputs (batch, classes) of a forward pass; None where they are not that."""
-    found = observed.field(value, mode, "outputs")
+    found = observed.field(value, "eval", "outputs")
     if observed.field(found, "kind") in ("tuple", "list"):
         found = next(iter(observed.listed(found.get("items"))), None) or found
     data = observed.array(observed.field(found, "data"))
@@ -51,23 +34,38 @@ def outputs_of(value, mode="eval"):
 
 
 def fitted(check, value):
-    """(Fit or None, parameters, X) of one configuration."""
-    X = np.array(check["X"])
-    parameters = network.read_parameters(observed.field(value, "parameters"))
-    outputs = outputs_of(value)
+    """The Fit of one configuration; None where no known network gives its outputs."""
+    X, outputs = np.array(check["X"]), outputs_of(value)
     if outputs is None or len(outputs) != len(X):
-        return None, parameters, X
-    return network.fit(parameters, X, outputs, check.get("activation", "relu")), parameters, X
+        return None
+    parameters = network.read_parameters(observed.field(value, "parameters"))
+    return network.fit(parameters, X, outputs, check.get("activation", "relu"))
 
 
-def add_output(part, name):
+def is_unfinished(part, values, errors):
+    """Whether a forward pass that fails is not written yet; the part says so."""
+    if any(observed.error_type(error) == "NotImplementedError" for error in errors):
+        part.blocked = ("unfinished", "forward is not written yet")
+    elif not any(observed.listed(observed.field(value, "parameters")) for value in values):
+        part.blocked = ("unfinished", "the model has no parameters")
+    return part.blocked is not None
+
+
+def returns_nothing(part, value):
+    if observed.field(value, "eval", "outputs", "kind") == "none":
+        part.blocked = ("unfinished", "forward returns nothing")
+    return part.blocked is not None
+
+
+def judge_output(part, found, value):
     """What comes after the last layer, where nothing should."""
+    name, rows = found.output, (found.scores[0], outputs_of(value)[0])
     if name in ("softmax", "softmax over the batch"):
-        part.add("softmax_before_ce", "", certificate.softmax_twice())
+        part.add("softmax_before_ce", "", certificate.softmax_twice(*rows))
     elif name == "sigmoid":
-        part.add("sigmoid_before_ce", "", certificate.sigmoid_before())
+        part.add("sigmoid_before_ce", "", certificate.sigmoid_before(*rows))
     elif name in ("relu", "tanh", "tanh twice"):
-        part.add("activation_on_output", "", certificate.activation_on_output(name))
+        part.add("activation_on_output", "", certificate.activation_on_output(name, *rows))
     elif name == "log_softmax":
         part.notes.append(
             "the model ends in log_softmax, which changes nothing for CrossEntropyLoss"
@@ -82,23 +80,16 @@ def judge_linear(checks, results):
         return part
     error = forward_error(value)
     if error is not None:
-        if observed.field(error, "type") == "NotImplementedError":
-            part.blocked = ("unfinished", "forward is not written yet")
-        elif any(not observed.listed(observed.field(value, "parameters")) for _ in "1"):
-            part.blocked = ("unfinished", "the model has no parameters")
-        else:
-            text = observed.error_text(error)
-            part.add("torch_lr_crash", f"It says: {text}", said(text))
+        if not is_unfinished(part, [value], [error]):
+            part.add("torch_lr_crash", f"It says: {observed.error_text(error)}", crash(error))
         return part
-    found, _, X = fitted(checks[key], value)
+    found = fitted(checks[key], value)
     if found is None or len(found.layers) != 1:
-        if observed.field(value, "eval", "outputs", "kind") == "none":
-            part.blocked = ("unfinished", "forward returns nothing")
-            return part
-        part.unknown.append(("The outputs are not W x + b with the model's own W and b.", None))
+        if not returns_nothing(part, value):
+            part.unknown.append(("The outputs are not W x + b with the model's own W and b.", None))
         return part
-    add_output(part, found.output)
-    common(part, value, found, checks[key], X)
+    judge_output(part, found, value)
+    common(part, value, found, checks[key])
     if found.layers[0].bias is None:
         part.unknown.append(("The model has no bias: its outputs are W x.", None))
     if found.layers[0].transposed:
@@ -121,11 +112,13 @@ def judge_other_classes(part, value):
         for each in observed.listed(observed.field(value, "initial"))
     ]
     fixed = shapes and not any(experiments_torch.OTHER_CLASSES in shape for shape in shapes)
-    if error is not None or fixed:
-        part.add("hardcoded_n_classes", observed.error_text(error) if error else "")
+    if error is not None:
+        part.add("hardcoded_n_classes", f"({observed.error_text(error)})", crash(error))
+    elif fixed:
+        part.add("hardcoded_n_classes")
 
 
-def common(part, value, found, check, X):
+def common(part, value, found, check):
     """What holds for each module: its class's name, what is registered, its gradients."""
     if observed.field(value, "renamed"):
         part.add("renamed_class")
@@ -139,8 +132,8 @@ def common(part, value, found, check, X):
         part.add("params_not_registered", f"({', '.join(hidden[:6])})", certificate.unregistered())
         return
     gradients = observed.field(value, "eval", "gradients")
-    weight = np.array(check["weight"])
-    if weight.shape == (len(X), found.layers[-1].W.shape[0]):
+    X, weight = np.array(check["X"]), np.array(check["weight"])
+    if weight.shape == found.scores.shape:
         if observed.field(value, "eval", "outputs", "requires_grad") is False:
             part.unknown.append(("The outputs carry no gradient: nothing can be trained.", None))
         elif gradients is not None:
@@ -156,37 +149,32 @@ def common(part, value, found, check, X):
 def judge_network(checks, results):
     """The Part of the feedforward network."""
     part = Part()
-    keys = {(layers, name): f"torch_mlp/{layers}/{name}"
-            for layers in experiments_torch.LAYERS for name in experiments_torch.ACTIVATIONS}  # fmt: skip
+    configurations = product(experiments_torch.LAYERS, experiments_torch.ACTIVATIONS)
+    keys = {(layers, name): f"torch_mlp/{layers}/{name}" for layers, name in configurations}
     values = {at: results[key] for at, key in keys.items() if key in results}
     if blocked(part, list(values.values()), results):
         return part
-    errors = {at: constructor_error(v) or forward_error(v) for at, v in values.items()}
+    errors = {at: interface.constructor_error(v) or forward_error(v) for at, v in values.items()}
     if all(errors.values()):
-        first = next(iter(errors.values()))
-        if any(observed.field(e, "type") == "NotImplementedError" for e in errors.values()):
-            part.blocked = ("unfinished", "forward is not written yet")
-        elif not any(observed.listed(observed.field(v, "parameters")) for v in values.values()):
-            part.blocked = ("unfinished", "the model has no parameters")
-        else:
-            part.blocked = ("uncallable", observed.error_text(first))
+        if not is_unfinished(part, values.values(), errors.values()):
+            part.blocked = ("uncallable", observed.error_text(next(iter(errors.values()))))
         return part
     fits = {at: fitted(checks[keys[at]], value) for at, value in values.items() if not errors[at]}
     judge_tanh(part, errors, values)
     judge_other_classes(part, results.get("torch_mlp/other"))
     judge_depth(part, fits, errors)
-    for at, (found, _, X) in fits.items():
+    for at, found in fits.items():
         if found is None:
-            if observed.field(values[at], "eval", "outputs", "kind") == "none":
-                part.blocked = ("unfinished", "forward returns nothing")
+            if returns_nothing(part, values[at]):
                 return part
             part.unknown.append(
                 (f"layers={at[0]}, {at[1]}: no known network gives the outputs.", None)
             )
             continue
+        judge_output(part, found, values[at])
         judge_activations(part, at, found)
-        judge_dropout(part, at, found, X, values[at], checks[keys[at]])
-        common(part, values[at], found, checks[keys[at]], X)
+        judge_dropout(part, at, found, values[at], checks[keys[at]])
+        common(part, values[at], found, checks[keys[at]])
         judge_sizes(part, found, checks[keys[at]])
     return part
 
@@ -196,14 +184,14 @@ def judge_tanh(part, errors, values):
     tanh = [at for at in errors if at[1] == "tanh"]
     failed = [at for at in tanh if errors[at] and (at[0], "relu") in relu]
     if failed and len(failed) == len([at for at in tanh if (at[0], "relu") in relu]):
-        text = observed.error_text(errors[failed[0]])
-        part.add("tanh_unsupported", f"It says: {text}", said(text))
+        error = errors[failed[0]]
+        part.add("tanh_unsupported", f"It says: {observed.error_text(error)}", crash(error))
 
 
 def judge_depth(part, fits, errors):
     """The number of hidden layers used for layers=1, 2, 3."""
     used, shared = {}, False
-    for (layers, _), (found, _, _) in fits.items():
+    for (layers, _), found in fits.items():
         if found is not None:
             middle = [layer.weight.name for layer in found.layers[1:-1]]
             used.setdefault(layers, len(found.layers) - 1)
@@ -211,38 +199,33 @@ def judge_depth(part, fits, errors):
     failed = {at[0]: error for at, error in errors.items() if error and at[1] == "relu"}
     if shared:
         part.add("shared_hidden_layer", "", certificate.depth(used))
-    if len(used) < 2:
+    off = {count - layers for layers, count in used.items()}
+    deep = {count - layers for layers, count in used.items() if layers >= 2}
+    fixed = len(used) > 1 and len(set(used.values())) == 1
+    if off <= {0} or len(used) < 2:
         if failed:
             add_limited(part, used, failed)
-        return
-    wrong = {layers: count - layers for layers, count in used.items() if count != layers}
-    if not wrong:
-        if failed:
-            add_limited(part, used, failed)
-        return
-    deep = {layers: count - layers for layers, count in used.items() if layers >= 2}
-    if len(set(used.values())) == 1 and len(used) == 3:
+    elif fixed and len(used) == 3:
         part.add("layers_ignored", f"It is {used[1]} always.", certificate.depth(used))
-    elif deep and set(deep.values()) == {1}:
+    elif deep == {1}:
         part.add("layers_plus_one", "", certificate.depth(used))
-    elif deep and set(deep.values()) == {-1}:
+    elif deep == {-1}:
         part.add("layers_minus_one", "", certificate.depth(used))
-    elif len(set(used.values())) == 1:
+    elif fixed:
         part.add("layers_ignored", "", certificate.depth(used))
-    elif any(count == layers for layers, count in used.items()):
+    elif 0 in off:
         add_limited(part, used, failed)
     else:
-        part.unknown.append((f"Hidden layers for layers=1, 2, 3: {used}", None))
+        part.unknown.append((f"Hidden layers for layers=1, 2, 3: {used}", certificate.depth(used)))
 
 
 def add_limited(part, used, failed):
-    said = [f"layers={k} fails: {observed.error_text(error)}" for k, error in failed.items()]
-    part.add("layers_limited", "; ".join(said), certificate.depth(used))
+    texts = [f"layers={k} fails: {observed.error_text(error)}" for k, error in failed.items()]
+    part.add("layers_limited", "; ".join(texts), certificate.depth(used))
 
 
 def judge_activations(part, at, found):
     layers, asked = at
-    add_output(part, found.output)
     for number, name in enumerate(found.activations):
         place = f"It is so in hidden layer {number + 1} for layers={layers}, {asked}."
         if name == "none":
@@ -255,7 +238,7 @@ def judge_activations(part, at, found):
             part.unknown.append((f"The activation is {name}, not {asked}.", None))
 
 
-def judge_dropout(part, at, found, X, value, check):
+def judge_dropout(part, at, found, value, check):
     """Where dropout stands in training, and that it is off in evaluation."""
     layers, _ = at
     quiet = observed.listed(observed.field(value, "eval", "events"))
@@ -272,7 +255,7 @@ def judge_dropout(part, at, found, X, value, check):
         return
     if any(not observed.field(event, "training") for event in events):
         events = [event for event in events if observed.field(event, "training")]
-    placed = network.place_dropouts(found, X, events)
+    placed = network.place_dropouts(found, np.array(check["X"]), events)
     if placed.unplaced:
         part.notes.append(f"layers={layers}: a dropout was found that fits nowhere")
         return
