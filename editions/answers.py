@@ -11,16 +11,18 @@ from lab import comparison, seeds, statistics
 from lab.quantities import as_share, as_text, in_words, join_words, name_of
 
 
-def answer(labels, groups, curves=(), tested=None, zeros=(), timed=False):
+def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed=False):
     """(paragraphs, labels of the settings that cannot be told from the best).
 
+    baseline : the validation accuracy of one class alone.
     curves : the quantities that the question asks about; none for the losses.
     tested : (predictions of the test images, a run each; their gold classes; the classes' names), or
         None.
     zeros : (weights that are exactly zero, all weights) of each run, or None.
     timed : is it about time in any case?
 
-    A paragraph is a list of sentences. There are none about curves of one or two points.
+    A paragraph is a list of sentences. There are none about curves of one or two points. What is said
+    of predictions, zeros and seconds is of the first run of each setting.
     """
     records = [group[0] for group in groups]
     if min(len(record.epochs) for record in records) < FEWEST:
@@ -36,6 +38,7 @@ def answer(labels, groups, curves=(), tested=None, zeros=(), timed=False):
             best = labels[comparison.best_of(records)]
             disputes = about_disputes(labels, best, *tested[:2]) if tested else []
             paragraphs += [which_is_best(labels, records), disputes]
+        paragraphs[0] += about_baseline(labels, records, baseline)
         paragraphs.append(about_gap(labels, groups) + about_pace(labels, groups, best))
         paragraphs[-1] += about_classes(labels, *tested) if tested else []
     paragraphs.append(about_curves(labels, groups, curves) + about_zeros(labels, zeros))
@@ -122,7 +125,7 @@ def about_classes(labels, predictions, gold, names):
     most = int(np.ptp(right, axis=0).argmax())
     shares = each(labels, [as_share(of_run[most]) for of_run in right])
     which = names[np.unique(gold)[most]]
-    return [f"They differ most on the test images of {which}, of which they get right {shares}."]
+    return [f"They differ most on the test images of {which}, of which these are right: {shares}."]
 
 
 def about_tests(labels, groups):
@@ -132,6 +135,18 @@ def about_tests(labels, groups):
     return [f"The mean test accuracies, which select nothing, are {each(labels, texts)}."]
 
 
+def about_baseline(labels, records, share):
+    """Which runs are no better on the validation images than one class alone, if any."""
+    lost = [
+        label
+        for label, record in zip(labels, records, strict=True)
+        if comparison.final_accuracy(record) <= share
+    ]
+    which = join_words(lost)
+    verb = "is" if len(lost) == 1 else "are"
+    return [f"No better than one class alone, {as_share(share)}, {verb} {which}."] if lost else []
+
+
 def about_gap(labels, groups):
     """How far training accuracy exceeds validation accuracy."""
     gaps = [
@@ -139,7 +154,7 @@ def about_gap(labels, groups):
         for group in groups
     ]
     texts = [over_seeds("val_acc", values) for values in gaps]
-    return [f"At the end training accuracy exceeds validation accuracy by {each(labels, texts)}."]
+    return [f"Training accuracy less validation accuracy is, at the end, {each(labels, texts)}."]
 
 
 def about_pace(labels, groups, best):
@@ -180,7 +195,7 @@ def about_curves(labels, groups, curves):
         if key == "val_acc" or not all(key in record.epochs[0] for (record, *_) in groups):
             continue  # where validation accuracy ends has been said
         name = name_of(key)
-        if key == "val_loss":
+        if key == "val_loss" and max(map(len, groups)) == 1:
             for label, (record, *_) in zip(labels, groups, strict=True):
                 losses = [row[key] for row in record.epochs]
                 sentences.append(about_loss(f"{name} with {label}", losses))

@@ -4,6 +4,7 @@ Every mistake is answered by a line that names question and experiment and says 
 """
 
 import contextlib
+import difflib
 import importlib
 import io
 import os
@@ -20,6 +21,12 @@ PROOFS = "hw1-q3.py"
 def script_module(name):
     """One of the homework's scripts as a module."""
     return importlib.import_module(name.removesuffix(".py"))
+
+
+def figures_of(script, model):
+    """The `lab.figures.Figure`s that a script draws of a run of a model."""
+    figures = script_module(script).FIGURES
+    return figures[model] if isinstance(figures, dict) else figures
 
 
 def resolve(edition):
@@ -85,7 +92,9 @@ def check_comparison(question, resolved):
     for (experiment, opt), (*_, table) in zip(named, resolved, strict=True):
         for option in question.compare:
             if option not in table:
-                raise InputError(f"{place}{experiment.command[0]} has no option -{option}")
+                near = difflib.get_close_matches(option, table, 1)
+                meant = f"; did you mean {near[0]}?" if near else ""
+                raise InputError(f"{place}{experiment.command[0]} has no option -{option}{meant}")
             if opt.model not in table[option].models:
                 raise InputError(
                     f"{experiment.where}{opt.model} makes no use of -{option}, by which the question "
@@ -106,13 +115,21 @@ def check_comparison(question, resolved):
             for option in vars(ours) | vars(opt)
             if option not in question.compare and getattr(ours, option, None) != getattr(opt, option, None)
         ]  # fmt: skip
-        if experiment.command[0] != first.command[0]:
-            differ = [f"the script, {experiment.command[0]}"]
+        if "-model" in differ or experiment.command[0] != first.command[0]:
+            raise InputError(
+                f"{experiment.where}is another model than {first.name}; compare within a model, and "
+                "give the other one a question of its own"
+            )
         if differ:
             raise InputError(
                 f"{experiment.where}differs from {first.name} in {join_words(differ)} too, not only "
                 f"in {by}; make them equal, or add the option to compare"
             )
+    for key in question.curves:
+        figures = figures_of(first.command[0], ours.model)
+        drawn = [key for figure in figures for key in figure.curves.values()]
+        if key not in drawn:
+            raise InputError(f"{question.where}curves: {key}: there are {', '.join(drawn)}")
 
 
 def with_epochs(words, epochs):

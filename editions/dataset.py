@@ -74,8 +74,8 @@ def open_dataset(edition, data_path):
         data_path = utils.ROOT / edition.data
         if not data_path.exists():
             raise InputError(
-                f"{edition.data}: is not there; '{edition.prepare}' gets it, or name another file "
-                "with -data_path"
+                f"{edition.data}: the data file of {edition.name}.toml is not there; "
+                f"'{edition.prepare}' gets it, or name another file with -data_path"
             )
     data = dataset.open_data(data_path)
     arrays = data.arrays
@@ -110,7 +110,7 @@ def relation(edition, data, digests):
         return found if name == edition.known else known_data.OTHER_DATA
     if not edition.digests:
         return UNNAMED
-    if digests == edition.digests:
+    same = [digests[name] == edition.digests[name] for name in DIGESTS]
+    if all(same[: len(SPLITS)]):
         return known_data.THE_VERY_DATA
-    shared = any(digests[name] == edition.digests[name] for name in DIGESTS)
-    return known_data.ANOTHER_SPLIT if shared else known_data.OTHER_DATA
+    return known_data.ANOTHER_SPLIT if any(same) else known_data.OTHER_DATA

@@ -36,7 +36,7 @@ def format_quantity(quantity, value):
         return low if low == high else f"{low} to {high}"
     if isinstance(value, dict):
         mean, deviation = (as_text(key, value[name]) for name in ("mean", "deviation"))
-        runs = f" ({value['count']} runs)" if "count" in value else ""
+        runs = f" (of {value['count']})" if "count" in value else ""
         return f"{mean} ± {deviation}{runs}"
     return as_text(key, value)
 
@@ -180,7 +180,8 @@ class Entry:
                     means[quantity] = {"mean": about.mean, "deviation": about.deviation}
             yield row("ours", f"mean of {len(self.repeated)} seeds", means, "")
         for published in self.experiment.published:
-            notes = [published["flaw"], published["note"]]
+            flaw = published["flaw"] and f"{published['flaw']}; not compared"
+            notes = [flaw, published["note"]]
             if self.agreement(published) and not self.quick:
                 short = f"equal in its {most_digits(published)} decimals"
                 notes.append("equal" if self.is_equal(published) else short)

@@ -81,7 +81,7 @@ def about_loss(words, losses):
         )
     if epoch <= 0.9 * n and min(losses[math.ceil(0.9 * n) - 1 :]) > 1.01 * lowest:
         return (
-            f"The {words} turns: it is lowest, {lowest:.4f}, after epoch {epoch} of {n}, and ends at "
+            f"The {words} turns: it is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at "
             f"{last:.4f}, {last / lowest:.3g} times that."
         )
     return f"The {words} is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at {last:.4f}."

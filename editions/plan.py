@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import utils
-from editions.commands import PROOFS, only_run, relative, script_module, with_epochs
+from editions.commands import PROOFS, figures_of, only_run, relative, script_module, with_epochs
 from editions.dataset import DataSet
 from lab.checkpoint import read_checkpoint, read_state
 from lab.names import file_path
@@ -324,8 +324,7 @@ def planned(edition, resolved, folder, dataset, opt):
                 ending = ["-plots_dir", relative(own), *drawn, *data_path * about_data]
                 by_name[name] = Proof(uses, command, [*command, *ending], own, codes[script])
                 continue
-            figures = script_module(script).FIGURES
-            figures = figures[run.model] if isinstance(figures, dict) else figures
+            figures = figures_of(script, run.model)
             about = folder, codes[script]
             first = Training(uses, command, [*command, *where], *about, run, name, figures, dataset)
             by_name[name] = first

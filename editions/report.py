@@ -45,6 +45,11 @@ def write(edition, jobs, folder, dataset, quick):
     import jinja2
 
     folder.mkdir(parents=True, exist_ok=True)
+    for ending in (*FORMATS, "csv", "md", "tex"):
+        for old in folder.glob(
+            f"question-*.{ending}"
+        ):  # of a comparison or log that is there no more
+            old.unlink()
     base = baseline(dataset)
     jobs_by_use = {e.where: job for job in jobs if job.seed is None for _, e in job.uses}
     sections, shown = [], {}
@@ -126,7 +131,7 @@ def remarks(edition, dataset, quick):
         ANOTHER_SPLIT: f"{unlike} another split of these images, {published}.",
         STANDIN: f"{unlike} photographs, and these are stand-in images that the program draws itself.",
         UNNAMED: f"{unlike} data that the edition does not name. If this file is that data, add to "
-        f"editions/{edition.name}.toml the line: {digests_line(dataset)}",
+        f"editions/{edition.name}.toml the line: {naming_line(dataset)}",
     }
     sentence = said.get(dataset.relation, f"{unlike} other data, {published} images.")
     (warnings if dataset.relation == STANDIN else sentences).append(sentence)
@@ -135,8 +140,11 @@ def remarks(edition, dataset, quick):
     return warnings, sentences
 
 
-def digests_line(dataset):
+def naming_line(dataset):
     """The line with which an edition names this data."""
+    name, relation = dataset.data.identity
+    if relation == THE_VERY_DATA:
+        return f'known = "{name}"'
     pairs = ", ".join(f'{name} = "{digest}"' for name, digest in dataset.digests.items())
     return f"digests = {{ {pairs} }}"
 
@@ -244,14 +252,14 @@ class Section:
         base = {key_of(split): shares[split] for split in ("val", "test")}
         records, groups = [e.record for e in entries], [e.repeated for e in entries]
         subject = comparison.subject(entries[0].job.opt.model, options)
-        about = subject, data_title, self.question.curves
+        titled = subject, data_title, self.question.curves
         self.over_seeds = min(map(len, groups)) > 1
         if self.over_seeds:
             self.rows = repetitions.table(settings, groups, base)
-            figures = repetitions.overlays(groups, labels, *about)
+            figures = repetitions.overlays(groups, labels, *titled)
         else:
             self.rows = comparison.table(settings, records, base)
-            figures = comparison.overlays(records, labels, *about)
+            figures = comparison.overlays(records, labels, *titled)
         if options != ["seed"]:  # a seed is no setting, so none is best
             predictions = [entry.job.predictions() for entry in entries]
             data = entries[0].dataset.data
@@ -259,7 +267,8 @@ class Section:
             tested = None if any(found is None for found in predictions) else about_tests
             zeros = [entry.job.zero_weights() for entry in entries]
             timed = "batch_size" in options
-            paragraphs, alike = answer(labels, groups, self.question.curves, tested, zeros, timed)
+            about = shares["val"], self.question.curves, tested, zeros, timed
+            paragraphs, alike = answer(labels, groups, *about)
             self.paragraphs = [" ".join(sentences) for sentences in paragraphs]
             for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
                 if label in alike:

@@ -36,7 +36,6 @@ written there alone.
 """
 
 import csv
-import difflib
 import re
 import shlex
 import tomllib
@@ -45,21 +44,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from editions.dataset import DIGESTS
+from editions.fields import Fields
 from lab.known_data import KNOWN
 from utils import SPLITS, InputError
 
 FOLDER = Path(__file__).resolve().parent
 QUANTITIES = (*SPLITS, "w_norm", "loss", "val_loss", "seconds")
 SCRIPTS = ("hw1-q1.py", "hw1-q2.py", "hw1-q3.py")
-# How a field that is missing is written.
-SAMPLES = {
-    "data": 'data = "data/breastmnist.npz"',
-    "prepare": 'prepare = "python data/prepare.py download intel"',
-    "examples": "examples = { train = 546, val = 78, test = 156 }",
-    "questions": "a table that starts with [[questions]]",
-    "number": 'number = "1.1a"',
-    "command": 'command = "hw1-q1.py perceptron -epochs 100"',
-}
+# The columns that a published log may have.
+PRINTED = ("train_acc", "val_acc", "loss", "train_loss", "val_loss", "w_norm")
 
 
 @dataclass(frozen=True)
@@ -124,12 +117,18 @@ def names():
 def load(name):
     """The `Edition` of that name; InputError, which names the place, where its file is not one."""
     if name not in names():
-        raise InputError(f"{name}: no such edition; there are {', '.join(names())}")
+        meant = Path(name).stem
+        hint = f"write {meant}" if meant in names() else f"there are {', '.join(names())}"
+        raise InputError(f"{name}: no such edition; {hint}")
     path = FOLDER / f"{name}.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: not a TOML file ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            f"{path.name}: not TOML: {error}; texts stand in quotes, numbers have a point"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name}: not a text in UTF-8; save it as one") from error
     top = Fields(table, f"{path.name}: ")
     edition = Edition(
         name=name,
@@ -150,12 +149,16 @@ def load(name):
         raise top.wrong("seeds", "must be from 1 to 20")
     if edition.known and edition.known not in KNOWN:
         raise top.wrong("known", f"there are {', '.join(KNOWN)}; for other data write digests")
+    if edition.known and tuple(edition.examples.values()) != KNOWN[edition.known].sizes:
+        sizes = zip(SPLITS, KNOWN[edition.known].sizes, strict=True)
+        sizes = ", ".join(f"{split} = {count}" for split, count in sizes)
+        raise top.wrong("examples", f"{edition.known} has others; write {{ {sizes} }}")
     if edition.known and edition.digests:
         raise top.wrong("digests", f"'{edition.known}' has its own; leave out known or digests")
     numbers = [question.number for question in edition.questions]
     for number in numbers:
         if numbers.count(number) > 1:
-            raise InputError(f"{path.name}: {number}: two questions have this number")
+            raise InputError(f"{path.name}: {number}: two questions have this number; change one")
     return edition
 
 
@@ -185,100 +188,6 @@ def choose(edition, only):
             numbers = ", ".join(question.number for question in edition.questions)
             raise InputError(f"{word}: no such question in {edition.name}; there are {numbers}")
     return [q for q in edition.questions if any(is_named(q, word) for word in only)]
-
-
-class Fields:
-    """A table of the file from which the fields are taken; what is left over is a mistake.
-
-    where : how messages say where it is, 'ist-2024.toml: 2.2b, dropout 0.5: '.
-    """
-
-    def __init__(self, table, where):
-        self.table, self.where, self.known = dict(table), where, []
-
-    def wrong(self, name, expected):
-        return InputError(f"{self.where}{name}: {expected}")
-
-    def take(self, name, kind, *default):
-        """The field `name`, of type `kind`; the default, where there is one, if it is missing."""
-        self.known.append(name)
-        if name not in self.table:
-            if default:
-                return default[0]
-            sample = SAMPLES.get(name, f'{name} = "..."')
-            raise self.wrong(name, f"is missing; write {sample}")
-        value = self.table.pop(name)
-        if type(value) is not kind:
-            what = {str: "a text in quotes", int: "a whole number", bool: "true or false"}
-            what |= {list: "a list", dict: "a table, { ... }"}
-            raise self.wrong(name, f"must be {what[kind]}")
-        return value
-
-    def text(self, name, *default):
-        value = self.take(name, str, *default)
-        if not default and not value.strip():
-            raise self.wrong(name, "must not be empty")
-        return value
-
-    def texts(self, name):
-        """A list of texts, or one text; empty where the field is missing."""
-        self.known.append(name)
-        value = self.table.pop(name, [])
-        value = [value] if isinstance(value, str) else value
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.wrong(name, "must be a text in quotes or a list of such")
-        return value
-
-    def tables(self, name, what, *default):
-        """The list of tables `name` as `Fields`, called by their own number or name, else counted."""
-        tables = self.take(name, list, *default)
-        if not all(isinstance(table, dict) for table in tables) or not (tables or default):
-            raise self.wrong(name, "must be a list of tables, at least one")
-        fields = []
-        for i, table in enumerate(tables, 1):
-            called = table.get("number", table.get("name"))
-            called = called if isinstance(called, str) and called else f"{what} {i}"
-            comma = ", " if self.where.count(": ") > 1 else ""
-            before = self.where.removesuffix(": ") + comma if comma else self.where
-            fields.append(Fields(table, f"{before}{called}: "))
-        return fields
-
-    def numbers(self, name):
-        """A number, [lowest, highest] or { mean, deviation, count }; None where it is missing.
-
-        Accuracies lie in [0, 1].
-        """
-        self.known.append(name)
-        if name not in self.table:
-            return None
-        value = self.table.pop(name)
-        if isinstance(value, dict):
-            if value.keys() != {"mean", "deviation", "count"} or type(value["count"]) is not int:
-                raise self.wrong(name, "must be { mean = ..., deviation = ..., count = ... }")
-            parts = [value["mean"], value["deviation"]]
-            if value["count"] < 2:
-                raise self.wrong(name, "a deviation needs a count of at least 2")
-        else:
-            parts = value if isinstance(value, list) else [value]
-        if not 0 < len(parts) <= 2 or not all(type(v) in (int, Decimal) for v in parts):
-            raise self.wrong(
-                name, "must be a number, [lowest, highest] or { mean, deviation, count }"
-            )
-        if not all(Decimal(v).is_finite() and v >= 0 for v in parts):
-            raise self.wrong(name, "a number must not be below 0")
-        if isinstance(value, list) and parts != sorted(parts):
-            low, high = sorted(parts)
-            raise self.wrong(name, f"is written high to low; write [{low}, {high}]")
-        if name in SPLITS and max(parts) > 1:
-            raise self.wrong(name, "an accuracy is a fraction, at most 1: 0.46 for 46%")
-        return value
-
-    def finish(self, what):
-        """Refuse what was not taken."""
-        for name in self.table:
-            near = difflib.get_close_matches(name, self.known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"{what} has {', '.join(self.known)}"
-            raise self.wrong(name, f"unknown field; {hint}")
 
 
 def _examples(top):
@@ -323,6 +232,8 @@ def _question(fields):
     for option in question.compare:
         if option.startswith("-"):
             raise fields.wrong("compare", f"write {option.lstrip('-')}, without the dash")
+    if question.compare and len(question.experiments) < 2:
+        raise fields.wrong("compare", "takes two experiments at least; add one, or leave it out")
     names = [experiment.name for experiment in question.experiments]
     for name in names:
         if names.count(name) > 1:
@@ -378,17 +289,28 @@ def _log(entry):
     path = FOLDER / "logs" / name
     if not re.fullmatch(r"[\w.-]+\.csv", name) or not path.is_file():
         raise entry.wrong("file", f"{name}: no such file in editions/logs")
-    with open(path, encoding="utf-8", newline="") as stream:
-        lines = list(csv.DictReader(stream))
-    number = re.compile(r"-?\d+\.\d+|nan|-?inf")
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            lines = list(csv.DictReader(stream))
+    except (UnicodeDecodeError, csv.Error):
+        raise entry.wrong("file", f"{name}: is no csv file") from None
+    columns = list(lines[0]) if lines else []
+    if columns[:1] != ["epoch"] or not columns[1:] or not set(columns[1:]) <= set(PRINTED):
+        raise entry.wrong(
+            "file", f"{name}: its first line must be epoch and some of {', '.join(PRINTED)}"
+        )
     for i, line in enumerate(lines, 1):
-        values = [value for key, value in line.items() if key != "epoch"]
-        right = values and all(isinstance(v, str) and number.fullmatch(v) for v in values)
-        if line.get("epoch") != str(i) or not right:
-            raise entry.wrong("file", f"{name}, line {i + 1}: must be epoch {i} and its numbers")
-    if not lines:
-        raise entry.wrong("file", f"{name}: has no epochs")
-    rows = {key: [line[key] for line in lines] for key in lines[0] if key != "epoch"}
+        if line["epoch"] != str(i):
+            raise entry.wrong("file", f"{name}, line {i + 1}: must be epoch {i}")
+        for key in columns[1:]:
+            text = line[key]
+            if not isinstance(text, str) or not re.fullmatch(r"-?\d+\.\d+|nan|-?inf", text):
+                raise entry.wrong(
+                    "file", f"{name}, line {i + 1}: {key} must be a number as printed, 0.4597 say"
+                )
+            if key.endswith("_acc") and not 0 <= float(text) <= 1:
+                raise entry.wrong("file", f"{name}, line {i + 1}: {key} must be a fraction")
+    rows = {key: [line[key] for line in lines] for key in columns[1:]}
     log = Log(entry.text("source"), entry.text("flaw", ""), rows)
     entry.finish("a log")
     return log

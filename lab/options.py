@@ -1,6 +1,7 @@
 """The command line's options: one table of what each is, how files and titles call it, who uses it."""
 
 import argparse
+import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,10 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args([one_dash(str(word)) for word in arguments])
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message} ('{self.prog} -h' lists the options)\n")
+        wrong = message.removeprefix("unrecognized arguments: ").split()[0]
+        near = difflib.get_close_matches(wrong, self._option_string_actions, 1)
+        meant = f"; did you mean {near[0]}?" if near and wrong not in near else ""
+        self.exit(2, f"{self.prog}: {message}{meant} ('{self.prog} -h' lists the options)\n")
 
 
 def one_dash(word):

@@ -43,7 +43,7 @@ HEADS = {
     "highest_test_acc": "highest test",
     "moves": "moves by",
 }
-UNITS = {"loss": "cross-entropy", "cost": "cross-entropy + l2 penalty"}
+UNITS = {"loss": "cross-entropy", "cost": "cross-entropy + penalty"}
 
 
 def name_of(key):
@@ -75,7 +75,7 @@ def as_text(key, value):
     if value is None:
         return ""
     if key == "seconds":
-        return f"{value:.1f}" if isinstance(value, float) and value < 100 else f"{value:.0f}"
+        return f"{value:g}" if not isinstance(value, float) else f"{value:.{int(value < 100)}f}"
     if isinstance(value, float) and key in NAMES:
         return as_share(value) if is_accuracy(key) else f"{value:.4f}"
     text = str(value)

@@ -265,7 +265,7 @@ def describe_comparison(comparison, counts):
     else:
         said = (
             f"No difference can be told between {first} and {second}: their means differ by"
-            f" {as_share(difference.mean)}, and the true difference may be anything"
+            f" {as_share(abs(difference.mean))}, and the true difference may be anything"
             f" {_between(low, high)}"
         )
     holm = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""

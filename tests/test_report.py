@@ -129,7 +129,7 @@ def test_on_other_data_the_relation_is_the_verdict(relation):
         ({"test": "0.4597", "seconds": "1"}, "equal", "equal"),
         ({"test": "0.4597", "loss": "1.0"}, "in the band", ""),  # ours has none
         ({"seconds": "146"}, "in the band", ""),
-        ({"test": "0.4597", "flaw": "a mistake"}, "in the band", "a mistake"),
+        ({"test": "0.4597", "flaw": "a mistake"}, "in the band", "a mistake; not compared"),
     ],
 )
 def test_equal_is_to_the_digits_that_were_published(numbers, verdict, note):
@@ -169,7 +169,7 @@ def test_a_published_mean_is_shown_with_deviation_and_count():
     source = {**published(), "test": mean}
     row = entry_of(Found([0.5], test=0.547), published=[source])
     _, (_, _, (text,), note) = row.numbers(["test"])
-    assert (text, note) == (".547 ± .004 (5 runs)", "")
+    assert (text, note) == (".547 ± .004 (of 5)", "")
     assert row.verdict()[0] == "no band"
 
 
@@ -264,7 +264,10 @@ def test_what_a_comparison_shows():
         "In epoch 2 momentum 0.9 reaches the validation accuracy that momentum 0.0 ends with and "
         "first reaches in epoch 4."
     ) in said
-    assert "exceeds validation accuracy by .5000 (momentum 0.0) and .3000 (momentum 0.9)" in said
+    assert "validation accuracy is, at the end, .5000 (momentum 0.0) and .3000 (momentum" in said
+    assert "one class alone" not in said
+    lost = said_of(labels, slow, fast, baseline=0.4)
+    assert "No better than one class alone, .4000, is momentum 0.0." in lost
     assert "10.00 s (momentum 0.0) and 5.00 s (momentum 0.9)" in said
     assert "a ratio of 2.00" in said
 
@@ -331,7 +334,7 @@ def test_an_answer_is_about_the_curves_that_are_asked_for():
     [
         (
             [3, 2, 1, 2, 3, 3, 3, 3, 3, 4],
-            "turns: it is lowest, 1.0000, after epoch 3 of 10, and ends at 4.0000",
+            "turns: it is lowest, 1.0000, in epoch 3 of 10, and ends at 4.0000",
         ),
         (list(range(20, 0, -1)), "still falling in the last epoch, 20, where it is 1.0000"),
         ([*range(20, 1, -1), 3], "is lowest, 2.0000, in epoch 19 of 20, and ends at 3.0000"),
@@ -476,5 +479,5 @@ def test_the_class_on_which_settings_differ_most():
     found = answers.about_classes(["a", "b"], predictions, gold, ["cat", "dog", "cow"])
     shares = ".7500 (a) and .0000 (b)"
     assert found == [
-        f"They differ most on the test images of cow, of which they get right {shares}."
+        f"They differ most on the test images of cow, of which these are right: {shares}."
     ]

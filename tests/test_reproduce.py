@@ -229,8 +229,8 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
         "The log of somebody: 0 of 2 epochs are equal",
         "The commands below were given this file with -data_path.",
         "every claim holds",
-        "trained full-batch",
-        ".5 ± .01 (5 runs)",
+        "trained full-batch; not compared",
+        ".5 ± .01 (of 5)",
     )
     assert all(sentence in page and sentence in markdown for sentence in sentences)
     for word in ("chance", "standard error", "lands near"):
@@ -564,8 +564,8 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ("digests", 'known = "mnist"\ndigests', "known: there are intel_landscapes, "),
         ('number = "1.1"', 'number = "../1"', "small.toml: ../1: number: "),
         ('number = "1.1"', 'number = "1.2a"', "1.2a: two questions have this number"),
-        ('number = "1.1"', 'nmber = "1.1"', "small.toml: question 1: number: is missing"),
-        ('asked = "Train', 'askd = "Train', "small.toml: 1.1: asked: is missing"),
+        ('number = "1.1"', 'nmber = "1.1"', "question 1 (Perceptron): number: is missing; call nmber so"),
+        ('asked = "Train', 'askd = "Train', "small.toml: 1.1: asked: is missing; call askd so"),
         ('number = "1.1"', 'number = "1.1"\nfindin = "x"', "unknown field; did you mean finding?"),
         ("[0.0, 1.0]", "[1.0, 0.0]", f"{P}band: test: is written high to low; write [0.0, 1.0]"),
         ("[0.0, 1.0]", "0.5", f"{P}band: test: must be [lowest, highest]"),
@@ -576,7 +576,7 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ('file = "log.csv"', 'file = "../log.csv"', "1.1, perceptron, log 1: file: "),
         ("hw1-q1.py perceptron", "rm -r perceptron", f"{P}command: must start with hw1-q1.py"),
         ("perceptron -epochs 200", "perceptron -epochs 0", f"{P}command: hw1-q1.py: argument -epochs"),
-        ("hw1-q1.py perceptron -epochs 200", "hw1-q2.py mlp -droput 1", f"{P}command: hw1-q2.py: "),
+        ("hw1-q1.py perceptron -epochs 200", "hw1-q2.py mlp -droput 1", "did you mean -dropout? ("),
         ("perceptron -epochs 200", "perceptron -epochs 1 2", "-epochs has several values; write an"),
         ("perceptron -epochs 200", "perceptron -plots_dir x", f"{P}command: leave out -plots_dir"),
         ("perceptron -epochs 200", "perceptron --data_path=x", f"{P}command: leave out -data_path"),
@@ -592,7 +592,16 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ("-epochs 300 -l2_penalty 0.01", "-epochs 300", f"{Q}has the same -l2_penalty as none"),
         ("-epochs 300 -l2_penalty 0.01", "-epochs 9 -l2_penalty 0.01",
          f"{Q}differs from none in -epochs too, not only in -l2_penalty"),
-        ("[[questions]]", "[[question", "not a TOML file"),
+        ("[[questions]]", "[[question", "small.toml: not TOML: "),
+        ('compare = "l2_penalty"', 'compare = "l2_penalty"\ncurves = "accuracy"',
+         "small.toml: 1.2a: curves: accuracy: there are train_acc, val_acc, w_norm"),
+        ('asked = "Train', 'compare = "epochs"\nasked = "Train', "1.1: compare: takes two experiments"),
+        ('compare = "l2_penalty"\n[[questions.experiments]]\nname = "none"\ncommand = "hw1-q1.py logistic',
+         'compare = "epochs"\n[[questions.experiments]]\nname = "none"\ncommand = "hw1-q1.py mlp -epochs 9" #',
+         f"{Q}is another model than none"),
+        ('published = [{ source = "handout", test = 0.390, note = "of <someone>" }]', 'published = "x"',
+         "1.1, perceptron: published: must be a list, as in published = [{ source"),
+        ("digests", 'known = "cifar10"\n#', "examples: cifar10 has others; write { train = 10000, "),
     ],
 )  # fmt: skip
 def test_a_wrong_edition_is_one_line_that_leads_to_its_place(run_small, small, old, new, said):
@@ -601,6 +610,27 @@ def test_a_wrong_edition_is_one_line_that_leads_to_its_place(run_small, small, o
     small.write_text(text.replace(old, new, 1))
     outcome = run_small("-print")
     assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1), outcome.err
+    assert said in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (b"\xff\xfe\x00", "log.csv: is no csv file"),
+        (b"", "log.csv: its first line must be epoch and some of train_acc, "),
+        (b"epoch,val_acc,tset_acc\n1,0.5,0.5\n", "its first line must be epoch and some of"),
+        (b"epoch;val_acc\n1;0.5\n", "its first line must be epoch and some of"),
+        (b"epoch,val_acc\n2,0.5\n", "log.csv, line 2: must be epoch 1"),
+        (b"epoch,val_acc\n1,50.0\n", "log.csv, line 2: val_acc must be a fraction"),
+        (b"epoch,val_acc\n1,a\n", "log.csv, line 2: val_acc must be a number as printed"),
+        (b"epoch,val_acc\n1\n", "log.csv, line 2: val_acc must be a number as printed"),
+    ],
+)
+def test_a_wrong_log_leads_to_its_line(run_small, small, log, said):
+    (small.parent / "logs" / "log.csv").write_bytes(log)
+    outcome = run_small("-print")
+    assert (outcome.status, len(outcome.err_lines)) == (2, 1), outcome.err
+    assert "small.toml: 1.1, perceptron, log 1: file: log.csv" in outcome.err
     assert said in outcome.err
 
 
