@@ -6,16 +6,13 @@ judges' own branches: what hinders judging, epochs, conventions, certificates, u
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from probing import run
 
 from checks import judge, mistakes
-
-PROBE = Path(judge.__file__).with_name("probe.py")
 
 Q1 = """
 import numpy as np
@@ -82,32 +79,18 @@ class MLP(Perceptron):
 """
 
 
-def run(folder, script, request, timeout):
-    """A child without a sandbox: these programs are our own."""
-    channel = Path(folder) / "results"
-    channel.touch()
-    subprocess.run(
-        [sys.executable, "-I", PROBE, str(channel)],
-        input=json.dumps({**request, "script": str(script)}),
-        text=True,
-        cwd=folder,
-        check=False,
-        timeout=120,
-        capture_output=True,
-    )
-    lines = [json.loads(line) for line in channel.read_text().splitlines()]
-    channel.unlink()
-    results = {line["key"]: line["value"] for line in lines if "value" in line}
-    left = [check for check in request["checks"] if check["key"] not in results]
-    return SimpleNamespace(results=results, ended="crashed" if left else "finished", detail="gone")
+@pytest.fixture
+def judged(tmp_path):
+    """Judge a program, without a sandbox, as it is our own: judged(Q1, only=["mlp"]); its parts."""
 
+    def judged_(program, only=None, question="q1", run=run):
+        script = Path(f"hw1-{question}.py")
+        (tmp_path / script).write_text(program)
+        scripts = {"q1": None, "q2": None, question: script}
+        submission = SimpleNamespace(path=tmp_path, edition="ist-2024", **scripts)
+        return judge.judge_submission(submission, run, only=only)["parts"]
 
-def judged(folder, program, only=None, question="q1", run=run):
-    script = Path(f"hw1-{question}.py")
-    (folder / script).write_text(program)
-    scripts = {"q1": None, "q2": None, question: script}
-    submission = SimpleNamespace(path=folder, edition="ist-2024", **scripts)
-    return judge.judge_submission(submission, run, only=only)["parts"]
+    return judged_
 
 
 def ids(part):
@@ -122,22 +105,22 @@ def changed(*pairs):
     return program
 
 
-def test_a_right_program_is_correct_in_every_part(tmp_path):
-    parts = judged(tmp_path, Q1)
+def test_a_right_program_is_correct_in_every_part(judged):
+    parts = judged(Q1)
     q1 = [parts[name] for name in judge.PARTS["q1"]]
     assert [part["verdict"] for part in q1] == ["correct"] * 4
     assert not any(part["findings"] for part in q1)
     assert all(parts[name]["verdict"] == "absent" for name in judge.PARTS["q2"])
 
 
-def test_mistakes_of_one_part_do_not_spoil_the_others(tmp_path):
+def test_mistakes_of_one_part_do_not_spoil_the_others(judged):
     """Wrong start, no step of the perceptron, an l2 sign: each in its own part, with its numbers."""
     program = changed(
         ("self.W[y_hat] -= x_i", "pass"),
         ("+ l2_penalty * self.W", "- l2_penalty * self.W"),
         ("normal(0.1, 0.1, (hidden", "normal(0, 0.1, (hidden"),
     )
-    parts = judged(tmp_path, program)
+    parts = judged(program)
     found = {name: ids(parts[name]) for name in judge.PARTS["q1"]}
     assert found == {
         "perceptron": ["perc_no_demote"],
@@ -150,20 +133,20 @@ def test_mistakes_of_one_part_do_not_spoil_the_others(tmp_path):
         assert "right" in text and "this program" in text
 
 
-def test_two_mistakes_in_one_step_are_both_named(tmp_path):
+def test_two_mistakes_in_one_step_are_both_named(judged):
     program = changed(
         ("e1 = (self.W2.T @ e) * (z > 0)", "e1 = self.W2.T @ e"),
         ("self.b2 -= learning_rate * e\n", "self.b2 -= learning_rate * e[0]\n"),
         ("return total / len(X)", "return total"),
     )
-    found = judged(tmp_path, program, only=["mlp"])["mlp"]
+    found = judged(program, only=["mlp"])["mlp"]
     assert found["verdict"] == "mistake"
     assert {"relu_grad_wrong", "bias_grad_wrong", "conv_loss_sum"} == set(ids(found))
 
 
-def test_what_no_twin_makes_is_unknown_and_shown(tmp_path):
+def test_what_no_twin_makes_is_unknown_and_shown(judged):
     program = changed(("self.W[y_i] += x_i", "self.W[y_i] += x_i**3 + 1"))
-    found = judged(tmp_path, program, only=["perceptron"])["perceptron"]
+    found = judged(program, only=["perceptron"])["perceptron"]
     assert found["verdict"] == "unknown"
     assert "expected" in found["findings"][0]["certificate"]["text"]
 
@@ -187,9 +170,9 @@ def test_what_no_twin_makes_is_unknown_and_shown(tmp_path):
         ("self.W -= learning_rate * (np", "self.W -= 0.3 * (np", "mistake", ["lr_ignored"]),
     ],
 )
-def test_what_hinders_judging(tmp_path, monkeypatch, old, new, verdict, named):
+def test_what_hinders_judging(judged, monkeypatch, old, new, verdict, named):
     monkeypatch.setattr("checks.experiments.SHORT", 0.5)
-    found = judged(tmp_path, changed((old, new)), only=["logistic_regression"])
+    found = judged(changed((old, new)), only=["logistic_regression"])
     assert found["logistic_regression"]["verdict"] == verdict
     assert ids(found["logistic_regression"]) == named
 
@@ -233,8 +216,8 @@ def train_batch(X, y, model, optimizer, criterion, **kwargs):
 """
 
 
-def test_question_2(tmp_path):
-    parts = judged(tmp_path, Q2, question="q2")
+def test_question_2(judged):
+    parts = judged(Q2, question="q2")
     assert parts["torch_logistic_regression"] == {"verdict": "correct", "findings": []}
     assert ids(parts["torch_mlp"]) == ["dropout_missing_hidden"]
     assert ids(parts["torch_train_batch"]) == ["loss_tensor_returned"]
@@ -263,7 +246,7 @@ def replaced(value, random_):
 
 
 @pytest.mark.parametrize("question", ["q1", "q2"])
-def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, question):
+def test_nonsense_from_the_child_is_judged_without_error(judged, monkeypatch, question):
     """The child is not trusted: whatever JSON comes from it ends in a verdict for each part."""
     recorded = {}
 
@@ -273,7 +256,7 @@ def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, 
         return outcome
 
     program = Q1 if question == "q1" else Q2
-    judged(tmp_path, program, question=question, run=record)
+    judged(program, question=question, run=record)
     monkeypatch.setattr(judge, "UNREADABLE", ())  # each judge copes with it by itself
     for seed in range(4):
         random_ = random.Random(seed)
@@ -282,7 +265,7 @@ def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, 
             results = {key: replaced(value, random_) for key, value in recorded.items()}
             return SimpleNamespace(results=results, ended="finished", detail="")
 
-        parts = judged(tmp_path, program, question=question, run=lie)
+        parts = judged(program, question=question, run=lie)
         for part in judge.PARTS[question]:
             assert isinstance(parts[part]["verdict"], str)
             json.dumps(parts[part])
