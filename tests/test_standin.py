@@ -87,15 +87,16 @@ def test_class_means_tell_something_but_far_from_all(standin):
     assert 0.25 < accuracy < 0.55
 
 
-def test_a_longer_set_starts_with_the_shorter_one():
-    longer = list(chunks("val", CHUNK + 40))
-    shorter = list(chunks("val", CHUNK - 1))
-    assert [len(y) for _, y in longer] == [CHUNK, 40]
+def test_a_longer_set_starts_with_the_shorter_one(monkeypatch):
+    monkeypatch.setattr("lab.standin.CHUNK", 50)
+    longer, shorter = (list(chunks("val", n)) for n in (90, 49))
+    assert [len(y) for _, y in longer] == [50, 40]
     assert np.array_equal(shorter[0][0], longer[0][0][:-1])
     assert np.array_equal(shorter[0][1], longer[0][1][:-1])
 
 
-def test_global_random_states_are_untouched():
+def test_global_random_states_are_untouched(monkeypatch):
+    monkeypatch.setattr("lab.standin.CHUNK", 50)
     np.random.seed(3)
     random.seed(3)
     numpy_state, python_state = np.random.get_state(), random.getstate()
