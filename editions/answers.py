@@ -11,7 +11,7 @@ from lab import comparison, seeds, statistics
 from lab.quantities import as_share, as_text, in_words, join_words, name_of
 
 
-def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed=False):
+def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed=False, first=""):
     """(paragraphs, labels of the settings that cannot be told from the best).
 
     baseline : the validation accuracy of one class alone.
@@ -20,9 +20,10 @@ def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed
         None.
     zeros : (weights that are exactly zero, all weights) of each run, or None.
     timed : is it about time in any case?
+    first : with several seeds, what to call the runs that predictions, zeros and seconds are of:
+        " with seed 42".
 
-    A paragraph is a list of sentences. There are none about curves of one or two points. What is said
-    of predictions, zeros and seconds is of the first run of each setting.
+    A paragraph is a list of sentences. There are none about curves of one or two points.
     """
     records = [group[0] for group in groups]
     if min(len(record.epochs) for record in records) < FEWEST:
@@ -40,8 +41,8 @@ def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed
             paragraphs += [which_is_best(labels, records), disputes]
         paragraphs[0] += about_baseline(labels, records, baseline)
         paragraphs.append(about_gap(labels, groups) + about_pace(labels, groups, best))
-        paragraphs[-1] += about_classes(labels, *tested) if tested else []
-    paragraphs.append(about_curves(labels, groups, curves) + about_zeros(labels, zeros))
+        paragraphs[-1] += about_classes(labels, first, *tested) if tested else []
+    paragraphs.append(about_curves(labels, groups, curves) + about_zeros(labels, first, zeros))
     paragraphs.append(about_seconds(labels, records) if timed else [])
     return list(filter(None, paragraphs)), alike
 
@@ -119,13 +120,15 @@ def about_disputes(labels, best, predictions, gold):
     ]
 
 
-def about_classes(labels, predictions, gold, names):
+def about_classes(labels, first, predictions, gold, names):
     """On which class's test images the settings differ most."""
     right = [[np.mean(found[gold == k] == k) for k in np.unique(gold)] for found in predictions]
     most = int(np.ptp(right, axis=0).argmax())
     shares = each(labels, [as_share(of_run[most]) for of_run in right])
     which = names[np.unique(gold)[most]]
-    return [f"They differ most on the test images of {which}, of which these are right: {shares}."]
+    return [
+        f"They differ most on the test images of {which}, of which these are right{first}: {shares}."
+    ]
 
 
 def about_tests(labels, groups):
@@ -215,12 +218,12 @@ def about_curves(labels, groups, curves):
     return sentences
 
 
-def about_zeros(labels, zeros):
+def about_zeros(labels, first, zeros):
     """How many weights are exactly zero, where any are."""
     if not zeros or None in zeros or not any(zero for zero, _ in zeros):
         return []
     texts = [f"{zero:,} of {count:,}" for zero, count in zeros]
-    return [f"Of the weights are exactly zero: {each(labels, texts)}."]
+    return [f"These weights are exactly zero{first}: {each(labels, texts)}."]
 
 
 def about_seconds(labels, records):

@@ -257,7 +257,9 @@ class Entry:
         zero, count = self.job.zero_weights() or (0, 0)
         if sentences and zero:
             sentences.append(f"Of its {count:,} weights {zero:,} are exactly zero.")
-        if len(self.repeated) > 1:
+        if len(self.repeated) > 1 and sentences:
+            start = f"With seed {self.record.options['seed']}, "
+            sentences[0] = start + sentences[0][0].lower() + sentences[0][1:]
             for split in ("val", "test"):
                 name = name_of(key_of(split))
                 said = statistics.describe(self.over_seeds(split))

@@ -267,7 +267,8 @@ class Section:
             tested = None if any(found is None for found in predictions) else about_tests
             zeros = [entry.job.zero_weights() for entry in entries]
             timed = "batch_size" in options
-            about = shares["val"], self.question.curves, tested, zeros, timed
+            first = f" with seed {records[0].options['seed']}" if self.over_seeds else ""
+            about = shares["val"], self.question.curves, tested, zeros, timed, first
             paragraphs, alike = answer(labels, groups, *about)
             self.paragraphs = [" ".join(sentences) for sentences in paragraphs]
             for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline

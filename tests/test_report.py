@@ -323,7 +323,7 @@ def test_an_answer_is_about_the_curves_that_are_asked_for():
     assert "the training loss goes from 3.0000 to 0.5000 (a) and 3.0000 to 0.5000 (b)." in said
     assert "The validation loss with a is still falling in the last epoch" in said
     zeros = [(3, 12), (0, 12)]
-    assert "are exactly zero: 3 of 12 (a) and 0 of 12 (b)." in said_of(
+    assert "These weights are exactly zero: 3 of 12 (a) and 0 of 12 (b)." in said_of(
         ["a", "b"], *norms, zeros=zeros
     )
     assert "exactly zero" not in said_of(["a", "b"], *norms, zeros=[(0, 12), (0, 12)])
@@ -442,8 +442,10 @@ def test_single_runs_are_compared_on_the_same_images():
 def test_the_class_on_which_settings_differ_most():
     gold = np.array([0, 0, 2, 2, 2, 2])
     predictions = [np.array([0, 1, 2, 2, 2, 0]), np.array([0, 0, 0, 0, 0, 0])]
-    found = answers.about_classes(["a", "b"], predictions, gold, ["cat", "dog", "cow"])
+    found = answers.about_classes(
+        ["a", "b"], " with seed 42", predictions, gold, ["cat", "dog", "cow"]
+    )
     shares = ".7500 (a) and .0000 (b)"
     assert found == [
-        f"They differ most on the test images of cow, of which these are right: {shares}."
+        f"They differ most on the test images of cow, of which these are right with seed 42: {shares}."
     ]
