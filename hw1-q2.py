@@ -298,6 +298,10 @@ def build(opt, n_classes, n_features):
 
 def products(opt):
     """A context in which matrix products have the precision that the options ask for."""
+    if opt.precision == "bfloat16" and opt.device == "cpu" and not fast.has_fast_bfloat16():
+        utils.notice(
+            "note: this processor has no instructions for bfloat16; float32 will be faster"
+        )
     # Without the cache, which would keep the first step's weights in bfloat16 for all the others.
     return torch.autocast(
         torch.device(opt.device).type,

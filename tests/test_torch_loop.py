@@ -313,3 +313,19 @@ def test_training_in_bfloat16_learns_as_in_float32(q2, blank_figures, tmp_path, 
     assert last < first - 0.05
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"][-1] == pytest.approx(last, abs=(first - last) / 4)
+
+
+def test_a_processor_without_bfloat16_is_told(q2, run_main, monkeypatch, tmp_path, tiny_npz):
+    for name, fast in (("slow", False), ("fast", True)):
+        cpuinfo = tmp_path / name
+        cpuinfo.write_text("flags : fpu avx2" + " avx512_bf16" * fast)
+        assert q2.fast.has_fast_bfloat16(cpuinfo) is fast
+    assert q2.fast.has_fast_bfloat16(tmp_path / "not there")
+    monkeypatch.setattr(q2.fast, "has_fast_bfloat16", lambda: False)
+    said = []
+    for precision in ("float32", "bfloat16"):
+        words = ["mlp", "-precision", precision, "-epochs", 1, "-plots_dir", tmp_path / precision]
+        said.append(run_main(q2, *words, "-data_path", tiny_npz).err)
+    assert (
+        "no instructions for bfloat16" not in said[0] and "no instructions for bfloat16" in said[1]
+    )
