@@ -9,7 +9,6 @@ import os
 
 # Before torch is loaded: the workers share the cores, one thread each.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ.pop("PYTHONUNBUFFERED", None)  # whoever runs the tests: their processes are a user's
 
 import contextlib
 import importlib
@@ -22,7 +21,6 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import hypothesis
@@ -32,14 +30,12 @@ import numpy as np
 import pytest
 
 import utils
-from editions import pool
 from lab import pictures, process
 
 ROOT = Path(__file__).resolve().parent.parent
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 LIMIT, LONG_LIMIT = 120, 900  # seconds that a test may take; one that waits for ever fails
-FSYNC, EXIT = os.fsync, os._exit  # the true ones, whatever a test or a child puts in their place
-NOTHING = utils.new_figure((1, 1))
+FSYNC = os.fsync
 
 # The same examples on every run: a test that fails, fails again.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)
@@ -209,47 +205,6 @@ def run_main(monkeypatch, capsys):
     return run
 
 
-RUNS = {  # short ones of each model and way to train
-    "perceptron": ("q1", ["perceptron"]),
-    "perceptron, batches": ("q1", ["perceptron", "-batch_size", 8]),
-    "perceptron, another seed": ("q1", ["perceptron", "-seed", 3]),
-    "logistic regression": ("q1", ["logistic_regression", "-l2_penalty", 0.01]),
-    "logistic regression, standardised": ("q1", ["logistic_regression", "-standardize"]),
-    "numpy mlp": ("q1", ["mlp", "-hidden_size", 10]),
-    "numpy mlp, batches": ("q1", ["mlp", "-hidden_size", 10, "-batch_size", 16]),
-    "torch logistic regression": ("q2", ["logistic_regression", "-batch_size", 7]),
-    "torch logistic regression, adam": ("q2", ["logistic_regression", "-optimizer", "adam"]),
-    "torch mlp, dropout": ("q2", ["mlp", "-dropout", 0.3, "-hidden_size", 10]),
-    "torch mlp, momentum": (
-        "q2",
-        ["mlp", "-momentum", 0.9, "-l2_decay", 0.01, "-batch_size", 7, "-hidden_size", 9],
-    ),
-    "torch mlp, adam": ("q2", ["mlp", "-optimizer", "adam", "-layers", 1, "-hidden_size", 9]),
-}
-
-
-@pytest.fixture
-def command(request, tmp_path, tiny_npz):
-    """(the script's module, words) of one of RUNS: command("numpy mlp", "folder", 3, "-resume").
-
-    Without a number of epochs, None, it is the script's own.
-    """
-
-    def words(run, folder, epochs, *more, data=tiny_npz):
-        script, arguments = RUNS[run]
-        arguments = [*arguments, *(["-epochs", epochs] if epochs else [])]
-        folders = ["-data_path", data, "-plots_dir", tmp_path / folder]
-        return request.getfixturevalue(script), *arguments, *folders, *more
-
-    return words
-
-
-@pytest.fixture
-def a_run(command, run_main):
-    """Make a run in this process, as `command` has it."""
-    return lambda *arguments, **options: run_main(*command(*arguments, **options))
-
-
 def leave_figures_blank(patched):
     """Have figures written as empty files, with a pytest.MonkeyPatch."""
     for name in ("plot_curves", "plot_weights"):
@@ -273,9 +228,9 @@ def figure_of_nothing():
 
 
 def leave_pictures_blank(patched):
-    """Have what is drawn of a run's end, which takes longest, be one and the same empty figure."""
+    """Have what is drawn of a run's end, which takes longest, be empty figures."""
     for name in ("weight_histogram", "confusion", "mistakes"):
-        patched.setattr(pictures, name, lambda *arguments, **options: NOTHING)
+        patched.setattr(pictures, name, lambda *arguments, **options: utils.new_figure((1, 1)))
 
 
 @pytest.fixture
@@ -361,18 +316,17 @@ def _become(function, stdout, stderr):
         function()
         status = 0
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(bool(end.code))
+        status = end.code or 0
     except BaseException:  # noqa: BLE001
         traceback.print_exc()
     finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
         try:
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.flush()
             sys.stdout.flush()
         except (OSError, ValueError):
             status = 120  # as Python does
-        finally:  # or the child would go on with the tests, and fork its own
-            EXIT(status)
+        os._exit(status)
 
 
 @contextlib.contextmanager
@@ -404,26 +358,6 @@ def run_forked(module, *arguments, **options):
     with launched(module, *arguments, **options) as child:
         out, err = child.communicate()
         return Outcome(child.returncode, out, err)
-
-
-@contextlib.contextmanager
-def runs_in_children(prepare):
-    """Have reproduce.py's runs be forked children, after prepare(a pytest.MonkeyPatch) there."""
-
-    def popen(words, env, stderr, **options):
-        def run():
-            os.environ.update(env)
-            os.chdir(ROOT)
-            prepare(pytest.MonkeyPatch())
-            sys.argv = words[1:]
-            process.run_script(importlib.import_module(words[1].removesuffix(".py")).main)
-
-        return Child(run, stderr=stderr)
-
-    pipes = {"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pool, "subprocess", SimpleNamespace(Popen=popen, **pipes))
-        yield
 
 
 def read_until(child, line):

@@ -17,6 +17,7 @@ from conftest import run_script, tiny_arrays
 ROWS = [
     "command/mlp",
     "memory/q1-mlp",
+    "perceptron/plain",
     "logistic_regression-l2/plain",
     "logistic_regression-l2/plain-in-program",
     "logistic_regression-l2/scikit-learn",
@@ -28,9 +29,10 @@ ROWS = [
     "q2-mlp-64/products",
     "q2-mlp-64/products-one-batch",
     "q2-mlp-64/busy",
+    "edition",
     "help",
 ]
-IDLE_ALONE = ("command", "memory", "help", "q2-mlp-64/busy")
+IDLE_ALONE = ("command", "memory", "edition", "help", "q2-mlp-64/busy")
 
 
 def cells(line):
@@ -69,19 +71,6 @@ def test_speed_prints_every_row(tiny_npz):
     assert set(filter(None, summary.split(", "))) == missed
     for what in ("Machine:", "60 training examples", "threads"):
         assert what in done.stdout
-
-
-@pytest.mark.long
-def test_the_editions_row(monkeypatch, capsys, tiny_npz):
-    """Of one command of each script, in place of the 15 that the next tests look at."""
-    commands = races.edition_commands(1)
-    monkeypatch.setattr(speed, "edition_commands", lambda most: [commands[0], commands[-1]])
-    table = speed.Table()
-    words = ["-only", "edition", "-epochs", "1", "-data_path", str(tiny_npz)]
-    speed.measure_edition(speed.parse_arguments(words), table)
-    (row,) = (cells(line) for line in capsys.readouterr().out.splitlines() if "edition" in line)
-    assert row[0] == "edition" and "2 commands of edition 2024-25" in row[1]
-    assert row[7] in ("yes", "**NOT MET**") and row[8:] == [""] * 3
 
 
 @pytest.mark.long

@@ -220,6 +220,10 @@ def test_notes_say_which_protections_were_there(monkeypatch):
     assert note.startswith("Sandbox: no network. Not available on this system: processes shut in;")
 
 
+# --------------------------------------------------------------------------------------------
+# In a process of its own
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -232,14 +236,13 @@ def test_notes_say_which_protections_were_there(monkeypatch):
         ([".", "-output", "nowhere/x"], "its folder does not exist"),
     ],
 )
-def test_a_bad_option_is_one_line_and_status_2(run_main, arguments, said):
-    outcome = run_main(check, *arguments)
-    assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1)
-    assert said in outcome.err and outcome.err.startswith("check.py: ")
-
-
-# --------------------------------------------------------------------------------------------
-# In a process of its own
+def test_a_bad_option_is_one_line_and_status_2(arguments, said):
+    done = run_script("check.py", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("check.py: ")
 
 
 def test_ctrl_c_ends_the_children_and_is_one_line(tmp_path):

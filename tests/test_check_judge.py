@@ -6,15 +6,17 @@ judges' own branches: what hinders judging, epochs, conventions, certificates, u
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from probing import run
 
 from checks import judge, mistakes
 from checks.parts import PARTS
 
+PROBE = Path(judge.__file__).with_name("probe.py")
 PARTS_OF = {q: [part for part in PARTS if PARTS[part][1] == q] for q in ("q1", "q2")}
 
 Q1 = """
@@ -80,6 +82,26 @@ class MLP(Perceptron):
     def predict(self, X):
         return (np.maximum(X @ self.W1.T + self.b1, 0) @ self.W2.T + self.b2).argmax(axis=1)
 """
+
+
+def run(folder, script, request, timeout):
+    """A child without a sandbox: these programs are our own."""
+    channel = Path(folder) / "results"
+    channel.touch()
+    subprocess.run(
+        [sys.executable, "-I", PROBE, str(channel)],
+        input=json.dumps({**request, "script": str(script)}),
+        text=True,
+        cwd=folder,
+        check=False,
+        timeout=120,
+        capture_output=True,
+    )
+    lines = [json.loads(line) for line in channel.read_text().splitlines()]
+    channel.unlink()
+    results = {line["key"]: line["value"] for line in lines if "value" in line}
+    left = [check for check in request["checks"] if check["key"] not in results]
+    return SimpleNamespace(results=results, ended="crashed" if left else "finished", detail="gone")
 
 
 def report_on(folder, program, only=None, question="q1", run=run):

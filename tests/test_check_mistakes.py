@@ -1,20 +1,17 @@
 """What check.py says of the programs of tests/submissions, whose mistakes are known.
 
-A few of them by default, all of them when marked long, some of each by the command itself.
+A few of them by default, all of them when marked long; each test starts check.py once.
 """
 
-import contextlib
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 
-import probing
 import pytest
-from conftest import run_script
+from conftest import ROOT
 from submissions import mutants
-
-import check
-from checks import sandbox
 
 # Two right programs of odd interfaces and a few mistakes: what a default run has time for.
 FEW = [
@@ -33,28 +30,22 @@ NO_IDS = {"right", "unfinished", "absent", "syntax_error", "missing_helper"}
 NOT_IN_TABLE = {"l2_after_step", "grad_not_zeroed"}
 
 
-SHARES = 8  # of all programs, each a test, so that two workers have as much to do
-
-
-def by_command(*arguments):
-    done = run_script("check.py", *arguments, timeout=None)
-    assert done.returncode in (0, 1), done.stderr
-
-
-def in_forks(*arguments):
-    """check.py's main() with children that are quicker to start, see probing.py."""
-    with pytest.MonkeyPatch.context() as patched, contextlib.suppress(SystemExit):
-        patched.setattr(sandbox, "run", probing.run)
-        check.main([*arguments, "-jobs", "1"])
-
-
-def differences(folder, names, judge):
-    """Have `judge` take check.py's arguments for programs of these names; what is not as expected."""
+def differences(folder, names=None):
+    """Start check.py on the programs of these names (or all); what is not as expected, in lines."""
     expected = mutants.write(folder / "class", names)
     result = folder / "result.json"
-    judge(str(folder / "class"), *f"-format json -output {result} -fresh".split())
+    arguments = [folder / "class", "-format", "json", "-output", result, "-jobs", 2, "-fresh"]
+    process = subprocess.run(
+        [sys.executable, ROOT / "check.py", *map(str, arguments)],
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert process.returncode in (0, 1), process.stderr
     found = {one["name"]: one["parts"] for one in json.loads(result.read_text())["submissions"]}
-    assert found.keys() == expected.keys() == set(names)
+    assert found.keys() == expected.keys()
     lines = []
     for name, parts in expected.items():
         for part, alternatives in parts.items():
@@ -82,20 +73,9 @@ def test_every_mistake_in_three_programs():
 
 
 def test_few_programs(tmp_path):
-    assert differences(tmp_path / "forks", FEW, in_forks) == []
-    assert differences(tmp_path / "command", FEW[-2:], by_command) == []
+    assert differences(tmp_path, set(FEW)) == []
 
 
 @pytest.mark.long
-def test_a_sample_of_the_programs_by_the_command(tmp_path):
-    """The right ones, and of the others every twelfth."""
-    names = list(mutants.submissions())
-    right = [name for name in names if name.startswith("right-")]
-    assert differences(tmp_path, right + names[len(right) :: 12], by_command) == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("share", range(SHARES))
-def test_all_programs(tmp_path, share):
-    names = list(mutants.submissions())[share::SHARES]
-    assert differences(tmp_path, names, in_forks) == []
+def test_all_programs(tmp_path):
+    assert differences(tmp_path) == []

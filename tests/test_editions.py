@@ -60,18 +60,8 @@ def test_kth_gradient_check(q1, l2_penalty, record_property):
         assert error < 1e-6, name
 
 
-DRAWN = [pytest.mark.long, pytest.mark.draws("pictures")]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["-learning_rate", 0.1],
-        ["-l2_penalty", 0.2],
-        pytest.param(["-l2_penalty", 0.1], marks=DRAWN),
-    ],
-)
-def test_kth_configurations(q1, run_main, blank_figures, tmp_path, cifar_npz, options):
+@pytest.mark.parametrize("options", [["-learning_rate", 0.1], ["-l2_penalty", 0.2]])
+def test_kth_configurations(q1, run_main, tmp_path, cifar_npz, options):
     """Cost and loss, equal without a penalty, apart by it otherwise; the weights as images."""
     fixed = ["-standardize", "-batch_size", "100", "-epochs", "3"]
     where = ["-data_path", cifar_npz, "-plots_dir", tmp_path / "plots", "-plot_format", "png"]
@@ -86,9 +76,7 @@ def test_kth_configurations(q1, run_main, blank_figures, tmp_path, cifar_npz, op
         assert len(list((tmp_path / "plots").glob(f"*-{quantity}.png"))) == 1
 
 
-@pytest.mark.parametrize(
-    "model", ["perceptron", pytest.param("logistic_regression", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("model", ["perceptron", "logistic_regression"])
 def test_weights_of_grey_images_are_drawn(q1, run_main, tmp_path, octmnist_npz, model):
     outcome = run_main(
         q1, model, "-epochs", 1, "-data_path", octmnist_npz, "-plots_dir", tmp_path / "plots"

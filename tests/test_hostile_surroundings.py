@@ -1,17 +1,20 @@
 """Runs in surroundings that do not help: odd names, closed streams, missing packages, no stand-in."""
 
+import io
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT, record_of, run_forked, run_script
 
 
 @pytest.mark.draws
-def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, blank_figures, tmp_path, tiny_npz):
+@pytest.mark.parametrize("name", ["pay$\\frac$", "{}%s"])
+def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, blank_figures, tmp_path, tiny_npz, name):
     """Not read as a formula or a pattern: the figures are drawn and the run ends."""
-    path = tiny_npz.rename(tmp_path / "pay$\\frac$ {}%s.npz")
+    path = tiny_npz.rename(tmp_path / f"{name}.npz")
     outcome = run_main(
         q1, "mlp", "-hidden_size", 3, "-epochs", 1, "-data_path", path, "-plots_dir", tmp_path / "x"
     )
@@ -59,6 +62,22 @@ def test_a_package_that_is_missing_is_found_out_before_the_work(tmp_path):
 def test_a_newline_in_a_name_is_still_one_line(q1, run_main, tmp_path):
     outcome = run_main(q1, "perceptron", "-data_path", tmp_path / "no\nsuch.npz")
     assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1)
+
+
+@pytest.mark.parametrize("lacking", ["random_keys", "W", "meta"])
+def test_a_checkpoint_that_lacks_an_array(q1, run_main, blank_figures, tmp_path, tiny_npz, lacking):
+    """Where there is none before it."""
+    arguments = ["perceptron", "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    assert run_main(q1, *arguments, "-epochs", 2).status == 0
+    (path,) = (tmp_path / "plots").glob("*checkpoint.npz")
+    with np.load(path) as arrays:
+        kept = {name: arrays[name] for name in arrays.files if name != lacking}
+    buffer = io.BytesIO()
+    np.savez(buffer, **kept)
+    path.write_bytes(buffer.getvalue())
+    outcome = run_main(q1, *arguments, "-epochs", 2, "-resume")
+    assert outcome.status == 2
+    assert path.name in outcome.err_lines[0] and "start it without" in outcome.err_lines[-1]
 
 
 def test_a_stand_in_that_cannot_be_written(q1, run_main, monkeypatch, tmp_path):

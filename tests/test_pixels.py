@@ -315,7 +315,7 @@ def test_question_1_takes_the_pixels_bytes_and_a_few_blocks_of_floats(
     q1, blank_figures, tmp_path, model
 ):
     """One copy of the pixels as float32 would add four times their bytes; from a folder, not even one."""
-    pixels = large_npz(tmp_path / "large.npz", 3_000, (40, 30, 3))
+    pixels = large_npz(tmp_path / "large.npz", 5_000, (40, 30, 3))
     unpack(tmp_path / "large.npz", tmp_path / "large")
     peaks = []
     for data in ("large.npz", "large"):

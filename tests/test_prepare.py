@@ -8,6 +8,8 @@ import http.server
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -15,7 +17,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import forked, run_script
+from conftest import ROOT, run_script
 from PIL import Image
 
 from data import cifar_batches, photographs, prepare
@@ -376,15 +378,33 @@ def test_synthetic_times_n_starts_with_the_plain_one(small_standin, tmp_path):
         assert np.array_equal(thrice[key][: len(array)], array)
 
 
-def interrupted(arguments, folder, number):
-    """(status, output) of a command in a child that gets the signal while it writes in the folder."""
-    with forked(lambda: process.run_script(lambda _: prepare.main(arguments))) as child:
-        while not any(path.is_file() for path in folder.rglob("*")):
-            assert child.poll() is None
-            time.sleep(0.01)
-        child.send_signal(number)
-        out, err = child.communicate()
-        return child.returncode, out + err
+def interrupted(arguments, folder, signal_number, before="pass"):
+    """Run prepare.py's main, send the signal once something is being written in folder.
+
+    Returns (status, output). `before` is code to run first.
+    """
+    # Whoever runs the tests may have SIGINT ignored, which a child inherits.
+    code = (
+        "import dataclasses, pathlib, signal; from data import prepare; from lab import process;"
+        f"signal.signal(signal.SIGINT, signal.default_int_handler); {before};"
+        f"process.run_script(lambda _: prepare.main({arguments}))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    # A file, and not its folder alone, after which modules may still have to be imported: Python
+    # drops an exception that a signal raises in the import system's own callbacks.
+    while not any(path.is_file() for path in folder.rglob("*")):
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    child.send_signal(signal_number)
+    out, err = child.communicate(timeout=60)
+    return child.returncode, out + err
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -658,9 +678,14 @@ def test_download_without_a_network_is_one_line(data_folder, monkeypatch, capfd)
     assert os.listdir(data_folder) == []
 
 
-def test_ctrl_c_during_a_download_leaves_nothing(server, data_folder, monkeypatch):
-    source(monkeypatch, "cifar10", f"{server}/slow", None)
-    status, _ = interrupted(["download", "cifar10"], data_folder, signal.SIGINT)
+def test_ctrl_c_during_a_download_leaves_nothing(server, data_folder):
+    before = (
+        f"prepare.DATA = pathlib.Path({str(data_folder)!r});"
+        "old = prepare.KNOWN['cifar10'];"
+        f"new = old.download._replace(url={server + '/slow'!r}, md5=None);"
+        "prepare.KNOWN['cifar10'] = dataclasses.replace(old, download=new)"
+    )
+    status, _ = interrupted(["download", "cifar10"], data_folder, signal.SIGINT, before)
     assert status == 130
     assert os.listdir(data_folder) == []
 
@@ -686,3 +711,13 @@ def test_bad_input_and_help_of_the_script(tmp_path):
     for word in ("images", "synthetic", "download", "octmnist", "cifar10", "unpack"):
         assert word in said.stdout
     assert "puneet6060/intel-image-classification" in said.stdout
+
+
+def test_importing_takes_neither_torch_nor_pillow_nor_gdown():
+    code = "import sys, data.prepare, lab.standin; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "PIL", "gdown", "requests", "tqdm", "matplotlib"} & set(
+        done.stdout.split()
+    )

@@ -5,11 +5,12 @@ import importlib
 import itertools
 import math
 import signal
+import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import launched, run_script
+from conftest import ROOT, run_script, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -469,12 +470,16 @@ def test_bad_input_as_a_user_sees_it():
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_each_signal_has_its_exit_status(tmp_path, name, status):
     arguments = ["interval", "-D", 20, "-draws", 100_000, "-plots_dir", tmp_path]
+    with started("hw1-q3.py", *arguments) as process:
+        process.stdout.readline()
+        process.send_signal(signal.Signals[name])
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (status, "stopped; there was nothing to keep\n")
 
-    def unbuffered():
-        sys.stdout.reconfigure(line_buffering=True)
 
-    with launched(script, *arguments, prepare=unbuffered) as child:
-        child.stdout.readline()
-        child.send_signal(signal.Signals[name])
-        _, err = child.communicate()
-    assert (child.returncode, err) == (status, "stopped; there was nothing to keep\n")
+def test_numpy_is_all_it_needs():
+    code = """import importlib, sys; importlib.import_module("hw1-q3")
+print({"torch", "scipy", "sklearn", "matplotlib"} & set(sys.modules))"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,32 +1,22 @@
-"""One run on several processes: the single run's numbers, and every way to end.
-
-The processes are forked children, that take what torchrun gives them from the test; a few of each kind
-are started by torchrun itself, which are marked `long`.
-"""
+"""One run on several processes under torchrun: the single run's numbers, and every way to end."""
 
 import contextlib
 import os
-import runpy
 import signal
 import subprocess
 import sys
-import time
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, forked, read_until, record_of, remove_record, tiny_arrays
+from conftest import ROOT, record_of, remove_record, tiny_arrays
 
-import lab
 from lab import ranks
 from lab.names import Names
 
 MLP = ["mlp", "-dropout", 0, "-hidden_size", 10, "-batch_size", 20, "-learning_rate", 0.1]
-FOREVER = 10**6  # epochs
 
 
 @pytest.fixture
@@ -36,18 +26,12 @@ def data(tmp_path):
     return tmp_path / "data.npz"
 
 
-class Ranks(NamedTuple):
-    """The processes of a run: what to read from rank 0, and to wait for all; kill(rank), interrupt()."""
-
-    stdout: object
-    communicate: object
-    kill: object
-    interrupt: object
-
-
 @contextlib.contextmanager
-def torchrun(q2, tmp_path, size, *arguments):
-    """hw1-q2.py on so many ranks under torchrun, which leads a group with them."""
+def torchrun(tmp_path, size, *arguments):
+    """hw1-q2.py on so many ranks; the process of torchrun, which leads a group with its ranks.
+
+    Each rank leaves its process id in the file `rank-0`, `rank-1` and so on.
+    """
     started = 'echo $$$$ > "$0-$RANK"; exec "$@"'  # torchrun makes one $ of two
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(size)]
     command += ["--no-python", "sh", "-c", started, tmp_path / "rank", sys.executable]
@@ -61,58 +45,11 @@ def torchrun(q2, tmp_path, size, *arguments):
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-
-    def communicate():
-        out, err = process.communicate(timeout=100)
-        return process.returncode, out, err
-
-    def kill(rank):
-        os.kill(int((tmp_path / f"rank-{rank}").read_text()), signal.SIGKILL)
-
-    def interrupt():
-        os.killpg(process.pid, signal.SIGINT)
-
     try:
-        yield Ranks(process.stdout, communicate, kill, interrupt)
+        yield process
     finally:
         process.terminate()  # and torchrun its ranks, which are not in its group
         process.communicate(timeout=60)
-
-
-@contextlib.contextmanager
-def forks(q2, tmp_path, size, *arguments):
-    """The same in forked children, with what torchrun gives its ranks: a store, and SIGTERM for all
-    others when one has failed, and for all after Ctrl-C."""
-    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    given = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "WORLD_SIZE": str(size)}
-    given |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RUN_ID": "none"}
-
-    def work(rank):
-        os.environ.update(given, RANK=str(rank), LOCAL_RANK=str(rank))
-        sys.argv = ["hw1-q2.py", *map(str, arguments)]
-        ranks.run_script(q2.main)
-
-    with contextlib.ExitStack() as stack:
-        children = [stack.enter_context(forked(partial(work, rank))) for rank in range(size)]
-
-        def tell(number):
-            for child in children:
-                child.send_signal(number)
-
-        def communicate():
-            while None in (statuses := [child.poll() for child in children]):
-                if any(statuses):
-                    tell(signal.SIGTERM)
-                time.sleep(0.01)
-            outs, errs = zip(*(child.communicate() for child in children), strict=True)
-            return max(map(abs, statuses)), "".join(outs), "".join(reversed(errs))
-
-        def interrupt():
-            tell(signal.SIGINT)
-            time.sleep(0.01)
-            tell(signal.SIGTERM)
-
-        yield Ranks(children[0].stdout, communicate, lambda rank: children[rank].kill(), interrupt)
 
 
 def ours(err):
@@ -133,12 +70,9 @@ def assert_same_numbers(record, expected):
     assert record["initial"] == expected["initial"]
 
 
-LAUNCHERS = [forks, pytest.param(torchrun, marks=pytest.mark.long)]
-
-
-@pytest.mark.parametrize("launch", LAUNCHERS)
+@pytest.mark.long
 def test_any_number_of_ranks_gives_the_single_runs_numbers(
-    run_main, q2, blank_figures, tmp_path, data, launch
+    run_main, q2, blank_figures, tmp_path, data
 ):
     """On three ranks, going on with two, then with one; shares are unequal, some are empty."""
     common = [*MLP, "-data_path", data]
@@ -146,10 +80,10 @@ def test_any_number_of_ranks_gives_the_single_runs_numbers(
     assert single.status == 0, single.err
     plots = ["-plots_dir", tmp_path / "plots"]
     lines = []
-    for start, size, epochs, more in ((forks, 3, 2, []), (launch, 2, 4, ["-resume"])):
-        with start(q2, tmp_path, size, *common, *plots, "-epochs", epochs, *more) as run:
-            status, out, err = run.communicate()
-        assert status == 0, err
+    for size, epochs, more in ((3, 2, []), (2, 4, ["-resume"])):
+        with torchrun(tmp_path, size, *common, *plots, "-epochs", epochs, *more) as process:
+            out, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
         assert ours(err) == (["going on after epoch 2 of 4"] if more else [])
         lines += [line for line in out.splitlines() if line.startswith(("init", "train"))]
         assert record_of(tmp_path / "plots")["ranks"] == size
@@ -181,20 +115,20 @@ def test_ranks_draw_their_own_dropout(capsys):
     assert masks(42, 1, done=2) == {3: every[1][3]}
 
 
-@pytest.mark.parametrize(
-    ("launch", "victim"),
-    [(forks, 1), (forks, 0), pytest.param(torchrun, 1, marks=pytest.mark.long)],
-)
-def test_a_rank_that_is_killed_ends_the_run(
-    run_main, q2, blank_figures, tmp_path, data, launch, victim
-):
+def wait_for(process, line):
+    assert f"{line}\n" in iter(process.stdout.readline, "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", [1, 0])
+def test_a_rank_that_is_killed_ends_the_run(run_main, q2, blank_figures, tmp_path, data, victim):
     """With one message and no hang; what rank 0 kept is whole, and one process goes on from it."""
     common = [*MLP, "-data_path", data, "-plots_dir"]
-    with launch(q2, tmp_path, 2, *common, tmp_path / "plots", "-epochs", FOREVER) as run:
-        read_until(run, "Training epoch 3")
-        run.kill(victim)
-        status, _, err = run.communicate()
-    assert status != 0
+    with torchrun(tmp_path, 2, *common, tmp_path / "plots", "-epochs", 1_000_000) as process:
+        wait_for(process, "Training epoch 3")
+        os.kill(int((tmp_path / f"rank-{victim}").read_text()), signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
     said = ours(err)
     if victim == 0:
         assert len(said) == 1
@@ -211,15 +145,14 @@ def test_a_rank_that_is_killed_ends_the_run(
     assert_same_numbers(record_of(tmp_path / "plots"), record_of(tmp_path / "single"))
 
 
-@pytest.mark.parametrize("launch", LAUNCHERS)
-def test_ctrl_c_keeps_what_was_trained(q2, blank_figures, tmp_path, data, launch):
+def test_ctrl_c_keeps_what_was_trained(tmp_path, data):
     """The terminal sends it to torchrun and to all ranks, and torchrun then ends them again."""
     common = [*MLP, "-data_path", data, "-plots_dir", tmp_path / "plots"]
-    with launch(q2, tmp_path, 2, *common, "-epochs", FOREVER) as run:
-        read_until(run, "Training epoch 3")
-        run.interrupt()
-        status, _, err = run.communicate()
-    assert status != 0
+    with torchrun(tmp_path, 2, *common, "-epochs", 1_000_000) as process:
+        wait_for(process, "Training epoch 3")
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
     assert [line for line in ours(err) if "-resume" in line] == ours(err)[-1:]
     record = record_of(tmp_path / "plots")
     assert record["status"] == "interrupted"
@@ -227,39 +160,40 @@ def test_ctrl_c_keeps_what_was_trained(q2, blank_figures, tmp_path, data, launch
     assert list((tmp_path / "plots").glob("*checkpoint*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("launch", "arguments", "word"),
+    ("arguments", "word"),
     [
-        (forks, ["-data_path", "none.npz"], "none.npz"),
-        (forks, ["-batch_size", 1], "-batch_size 1"),
-        (forks, ["-epochs", "many"], "many"),
-        pytest.param(torchrun, ["-epochs", "many"], "many", marks=pytest.mark.long),
+        (["-data_path", "none.npz"], "none.npz"),
+        (["-batch_size", 1], "-batch_size 1"),
+        (["-epochs", "many"], "many"),
     ],
 )
-def test_bad_input_is_said_once(q2, tmp_path, data, launch, arguments, word):
+def test_bad_input_is_said_once(tmp_path, data, arguments, word):
     common = ["-data_path", data, "-plots_dir", tmp_path / "plots"]
-    with launch(q2, tmp_path, 2, *MLP, *common, *arguments) as run:
-        status, out, err = run.communicate()
+    with torchrun(tmp_path, 2, *MLP, *common, *arguments) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode != 0
     assert out == ""
     (line,) = ours(err)
     assert word in line
-    assert status and (status == 2 if launch is forks else "exitcode  : 2" in err)
+    assert "exitcode  : 2" in err
     assert not (tmp_path / "plots").exists()
 
 
 def test_without_torchrun_nothing_of_it_is_imported():
     """Whatever a cluster has set that torchrun sets too."""
-
-    def run():
-        del sys.modules["lab.ranks"], lab.ranks
-        os.environ["LOCAL_RANK"] = "0"
-        sys.argv = ["hw1-q2.py", "-h"]
-        try:
-            runpy.run_path(str(ROOT / "hw1-q2.py"), run_name="__main__")
-        finally:
-            print("lab.ranks" in sys.modules)
-
-    with forked(run) as child:
-        out, err = child.communicate()
-    assert (child.returncode, err) == (0, "")
-    assert out.startswith("usage: hw1-q2.py") and out.endswith("\nFalse\n")
+    code = (
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], None, '__main__')\n"
+        "finally: print('lab.ranks' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, ROOT / "hw1-q2.py", "-h"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+        env={**os.environ, "LOCAL_RANK": "0", "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.splitlines()[-1] == "False"

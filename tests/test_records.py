@@ -45,6 +45,21 @@ def test_the_history_as_a_table(record_path):
         }
 
 
+@pytest.mark.parametrize("model", ["perceptron", "mlp"])
+def test_the_other_models_records(q1, run_main, blank_figures, tmp_path, tiny_npz, model):
+    arguments = ["-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
+    assert run_main(q1, model, *arguments).status == 0
+    (path,) = (tmp_path / "plots").glob("*record.json")
+    assert read_record(path).options["model"] == model
+
+
+def test_a_diverged_run_has_a_record_too(q1, run_main, blank_figures, tmp_path, tiny_npz):
+    arguments = ["-epochs", 2, "-learning_rate", 1e30, "-data_path", tiny_npz]
+    assert run_main(q1, "mlp", *arguments, "-plots_dir", tmp_path / "plots").status == 0
+    (path,) = (tmp_path / "plots").glob("*record.json")
+    assert read_record(path).epochs[-1]["loss"] is None
+
+
 def changed(**values):
     def change(record):
         record.update(values)

@@ -12,7 +12,7 @@ import pytest
 from editions import answers, entry, findings, report
 from editions.dataset import DataSet
 from editions.tables import Experiment, Log, Question
-from lab import comparison, quantities, repetitions
+from lab import comparison, quantities, repetitions, seeds
 from lab.known_data import ANOTHER_SPLIT, OTHER_DATA, THE_VERY_DATA
 
 
@@ -414,6 +414,24 @@ def test_an_overlay_that_spans_more_than_ten_times_has_a_logarithmic_axis():
     ) == ["val_loss"]
 
 
+def test_a_table_over_seeds_worked_by_hand():
+    settings = [{"lr": rate, "seed": seed} for rate in (0.1, 0.2) for seed in (1, 2)]
+    records = [Found([end], test=0.5) for end in (0.5, 0.7, 0.4, 0.4)]
+    assert repetitions.grouped(settings, records) == (
+        [{"lr": 0.1}, {"lr": 0.2}],
+        [records[:2], records[2:]],
+    )
+    rows = repetitions.table(*repetitions.grouped(settings, records))
+    first = {key: rows[0][key] for key in ("seeds", "val_acc", "lowest_val_acc", "highest_val_acc")}
+    assert first == pytest.approx(
+        {"seeds": 2, "val_acc": 0.6, "lowest_val_acc": 0.5, "highest_val_acc": 0.7}
+    )
+    assert rows[0]["val_deviation"] == pytest.approx(0.02**0.5)
+    assert [row["best"] for row in rows] == ["best", ""]
+    alone = repetitions.table([{}], [records[:1]])
+    assert (alone[0]["val_deviation"], alone[0]["best"]) == (None, "")
+
+
 def test_a_figure_over_seeds_has_a_mean_a_band_and_a_line_each():
     groups = [[Found([0.1, 0.2]), Found([0.3, 0.4])], [Found([0.5, 0.5]), Found([0.5, 0.7, 0.9])]]
     ((quantity, figure),) = repetitions.overlays(groups, ["a", "b"], "the MLP, by dropout", "D")
@@ -422,6 +440,22 @@ def test_a_figure_over_seeds_has_a_mean_a_band_and_a_line_each():
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.2, 0.3])
     np.testing.assert_allclose(axes.lines[1].get_ydata(), [0.5, 0.6])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+def test_settings_over_seeds_are_told_apart_or_not():
+    near = [
+        [Found([0.1, 0.2, end]) for end in ends] for ends in ((0.5, 0.6, 0.7), (0.55, 0.6, 0.64))
+    ]
+    said = " ".join(seeds.findings(["a", "b"], near).sentences)
+    assert "is that of a; not to be told from it: b." in said
+    assert "No difference can be told between a and b: their means differ by" in said
+    assert said.endswith(
+        "With 3 against 3 seeds that test cannot go below p = .100: alone it can call no "
+        "difference significant."
+    )
+    far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]
+    said = " ".join(seeds.findings(["a", "b"], far).sentences)
+    assert "is that of b." in said and "On average b is above a by .3000, by at least" in said
 
 
 def test_what_is_confused_most_often():

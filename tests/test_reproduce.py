@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib
 import json
 import os
 import pty
@@ -12,14 +13,15 @@ import sys
 import termios
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import (
     ROOT,
+    Child,
     leave_figures_blank,
     run_script,
-    runs_in_children,
     snapshot,
     tiny_arrays,
 )
@@ -27,6 +29,7 @@ from conftest import (
 import reproduce
 from editions import commands, dataset, plan, pool, report, tables
 from editions.entry import format_quantity
+from lab import process
 from lab.known_data import Fingerprint
 from lab.options import PLOTS
 from lab.process import Stopped
@@ -57,12 +60,12 @@ asked = "Compare them."
 compare = "l2_penalty"
 [[questions.experiments]]
 name = "none"
-command = "hw1-q1.py logistic_regression -epochs 60"
+command = "hw1-q1.py logistic_regression -epochs 300"
 band = { val = [0.9990, 1.0], test = [0.9990, 1.0] }
 published = [{ source = "handout", test = 0.46, w_norm = 23.0806 }]
 [[questions.experiments]]
 name = "0.01"
-command = "hw1-q1.py logistic_regression -epochs 60 -l2_penalty 0.01"
+command = "hw1-q1.py logistic_regression -epochs 300 -l2_penalty 0.01"
 published = [
     { source = "handout", test = [0.46, 0.51] },
     { source = "others", seconds = 146, test = { mean = 0.5, deviation = 0.01, count = 5 } },
@@ -75,7 +78,7 @@ title = "The same again"
 asked = "Say it once more."
 [[questions.experiments]]
 name = "no penalty"
-command = "hw1-q1.py logistic_regression -l2_penalty 0 -epochs 60"
+command = "hw1-q1.py logistic_regression -l2_penalty 0 -epochs 300"
 
 [[questions]]
 number = "3"
@@ -121,12 +124,26 @@ def small(monkeypatch, tmp_path):
 
 @pytest.fixture
 def forked_runs(request, monkeypatch):
-    """Have the runs be forked children; figures are blank, but in a test that is marked `draws`."""
+    """Have the runs be forked children in place of new interpreters; their figures are blank, but in
+    a test that is marked `draws`.
+    """
     drawn = request.node.get_closest_marker("draws")
+
+    def popen(words, env, stderr, **options):
+        def run():
+            os.environ.update(env)
+            os.chdir(ROOT)
+            if not drawn:
+                leave_figures_blank(pytest.MonkeyPatch())
+            sys.argv = words[1:]
+            process.run_script(importlib.import_module(words[1].removesuffix(".py")).main)
+
+        return Child(run, stderr=stderr)
+
+    pipes = {"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}
+    monkeypatch.setattr(pool, "subprocess", SimpleNamespace(Popen=popen, **pipes))
     if not drawn:
         monkeypatch.setattr(report, "save_figure", lambda figure, path: path.touch())
-    with runs_in_children((lambda patched: None) if drawn else leave_figures_blank):
-        yield
 
 
 @pytest.fixture
@@ -170,29 +187,19 @@ def records(folder):
 # Running an edition
 
 
-@pytest.mark.parametrize(
-    "figures", ["blank", pytest.param("drawn", marks=[pytest.mark.draws, pytest.mark.long])]
-)
-def test_an_edition_from_nothing_to_its_report(
-    q1, run_small, run_main, forked_runs, monkeypatch, tmp_path, tiny_npz, figures
-):
+@pytest.mark.draws
+def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
     """Each run once and as the single command; then nothing is left; a report with every number."""
     outcome = run_small()
     assert outcome.status == 0, outcome.err
     folder = tmp_path / "plots" / "small"
     assert outcome.out == f"{folder / 'report.html'}\n"
     assert [": finished after " in line for line in outcome.err_lines] == [True] * 4
-    words = ["logistic_regression", "-epochs", 60, "-l2_penalty", 0.01]
-    words += ["-data_path", tiny_npz, "-plots_dir", tmp_path / "alone"]
-    if figures == "blank":
-        with monkeypatch.context() as patched:
-            leave_figures_blank(patched)
-            alone = run_main(q1, *words)
-        assert alone.status == 0, alone.err
-    else:
-        two_threads = {**os.environ, "OMP_NUM_THREADS": "2"}
-        alone = run_script("hw1-q1.py", *words, env=two_threads)
-        assert alone.returncode == 0, alone.stderr
+    alone = run_script(
+        "hw1-q1.py", "logistic_regression", "-epochs", 300, "-l2_penalty", 0.01,
+        "-data_path", tiny_npz, "-plots_dir", tmp_path / "alone", env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )  # fmt: skip
+    assert alone.returncode == 0
     ((name, single),) = records(tmp_path / "alone").items()
     assert {**records(folder)[name], "threads": 0} == {**single, "threads": 0}
     assert len(records(folder)) == 3
@@ -217,7 +224,7 @@ def test_an_edition_from_nothing_to_its_report(
     sentences = (
         "It is the very data that the published numbers belong to.",
         " epochs training accuracy is ",  # of a run
-        "Over the last 12 epochs validation accuracy runs from ",
+        "Over the last 60 epochs validation accuracy runs from ",
         " by final validation accuracy",  # of a comparison
         "The log of somebody: 0 of 2 epochs are equal",
         "The commands below were given this file with -data_path.",
@@ -492,7 +499,7 @@ def test_quick_says_once_that_nothing_is_comparable(run_small, tmp_path):
     """At the top; and nothing is read from curves of one or two points."""
     assert run_small("-quick", "-only", "1").status == 0
     folder = tmp_path / "plots" / "small-quick"
-    assert {len(record["epochs"]) for record in records(folder).values()} == {1, 2}
+    assert {len(record["epochs"]) for record in records(folder).values()} == {2, 3}
     page = (folder / "report.html").read_text()
     top, rest = page.split("<h2", 1)
     assert "comparable with anything" in top and "100th of the epochs" in top
@@ -582,8 +589,8 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ('compare = "l2_penalty"', 'compare = "hidden_size"', "1.2a, none: logistic_regression makes no"),
         ('compare = "l2_penalty"', "compare = 3", "1.2a: compare: must be a text in quotes or a list"),
         ('name = "0.01"', 'name = "none"', "1.2a: two experiments are called none"),
-        ("-epochs 60 -l2_penalty 0.01", "-epochs 60", f"{Q}has the same -l2_penalty as none"),
-        ("-epochs 60 -l2_penalty 0.01", "-epochs 9 -l2_penalty 0.01",
+        ("-epochs 300 -l2_penalty 0.01", "-epochs 300", f"{Q}has the same -l2_penalty as none"),
+        ("-epochs 300 -l2_penalty 0.01", "-epochs 9 -l2_penalty 0.01",
          f"{Q}differs from none in -epochs too, not only in -l2_penalty"),
         ("[[questions]]", "[[question", "small.toml: not TOML: "),
         ('compare = "l2_penalty"', 'compare = "l2_penalty"\ncurves = "accuracy"',
@@ -738,6 +745,6 @@ def test_seeds_are_repetitions(run_small, tmp_path):
 
 def test_a_question_about_seeds_has_no_repetitions(small, make_plan, tiny_npz, tmp_path):
     text = small.read_text().replace('compare = "l2_penalty"', 'compare = "seed"')
-    small.write_text(text.replace("-epochs 60 -l2_penalty 0.01", "-epochs 60 -seed 7"))
+    small.write_text(text.replace("-epochs 300 -l2_penalty 0.01", "-epochs 300 -seed 7"))
     jobs = plan_of("small", tiny_npz, tmp_path, "-seeds", "3")
     assert sum(job.seed is not None for job in jobs) == 2  # the perceptron's

@@ -6,19 +6,47 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import RUNS, numbers, record_of, remove_record, tiny_arrays
+from conftest import numbers, record_of, remove_record, tiny_arrays
 from faulty import checkpoints_after_every_epoch
 
 from lab.checkpoint import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
+CASES = {
+    "perceptron": ("q1", ["perceptron"]),
+    "perceptron, batches": ("q1", ["perceptron", "-batch_size", 8]),
+    "perceptron, another seed": ("q1", ["perceptron", "-seed", 3]),
+    "logistic regression": ("q1", ["logistic_regression", "-l2_penalty", 0.01]),
+    "logistic regression, standardised": ("q1", ["logistic_regression", "-standardize"]),
+    "numpy mlp": ("q1", ["mlp", "-hidden_size", 10]),
+    "numpy mlp, batches": ("q1", ["mlp", "-hidden_size", 10, "-batch_size", 16]),
+    "torch logistic regression": ("q2", ["logistic_regression", "-batch_size", 7]),
+    "torch mlp, dropout": ("q2", ["mlp", "-dropout", 0.3, "-hidden_size", 10]),
+    "torch mlp, momentum": ("q2", ["mlp", "-momentum", 0.9, "-l2_decay", 0.01, "-batch_size", 7]),
+    "torch mlp, adam": ("q2", ["mlp", "-optimizer", "adam", "-batch_size", 16, "-layers", 1]),
+    "torch logistic regression, adam": ("q2", ["logistic_regression", "-optimizer", "adam"]),
+}
+
+
+@pytest.fixture
+def a_run(request, run_main, tmp_path, tiny_npz):
+    """Run a case for some epochs: a_run("numpy mlp", "folder", 3, "-resume")."""
+
+    def run(case, folder, epochs, *more):
+        script, arguments = CASES[case]
+        where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / folder]
+        epochs = ["-epochs", epochs] if epochs else []
+        return run_main(request.getfixturevalue(script), *arguments, *epochs, *where, *more)
+
+    return run
+
 
 def epoch_lines(outcome):
     return [line for line in outcome.printed if not line.startswith("init")]
 
 
-@pytest.mark.parametrize("case", RUNS)
+@pytest.mark.parametrize("case", CASES)
 def test_a_run_that_goes_on_ends_as_one_never_stopped(a_run, tmp_path, case):
     """Number for number, in parts of one and of three epochs, after random numbers drawn in between.
 

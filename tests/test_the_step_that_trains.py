@@ -6,10 +6,12 @@ fast way, by the plain step, by the program. And a script is a module that other
 
 import importlib
 import inspect
+import sys
 
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_arrays
 from oracle import parameters
 
 from fast import layers
@@ -131,6 +133,35 @@ def test_the_blocks_and_the_plain_step_share_one_gradient(q1, monkeypatch):
 
 # --------------------------------------------------------------------------------------------
 # A script as a module
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("hw1-q1", ["perceptron"]), ("hw1-q2", ["mlp", "-hidden_size", "5"])]
+)
+def test_main_takes_a_list_and_returns_what_it_trained(
+    monkeypatch, blank_figures, tmp_path, tiny_npz, name, command
+):
+    """And reads no command line: that of whoever calls it, a notebook say, is another's."""
+    script = importlib.import_module(name)
+    monkeypatch.setattr(sys, "argv", ["notebook", "-f", "kernel.json"])
+    words = [*command, "-epochs", "3", "-data_path", str(tiny_npz), "-plots_dir", str(tmp_path)]
+    model, history = script.main(words)
+    assert len(history) == 3 and all(0 <= row["val_acc"] <= 1 for row in history)
+    arrays = tiny_arrays()
+    X = arrays["val_images"].reshape(24, -1) / 256
+    if name == "hw1-q1":
+        X = np.hstack([X, np.ones((24, 1))])
+        predicted = model.predict(X)
+    else:
+        predicted = script.predict(model.eval(), torch.tensor(X).float()).numpy()
+    assert np.mean(predicted == arrays["val_labels"]) == history[-1]["val_acc"]
+
+
+def test_a_sweep_returns_a_model_for_each_run(q1, tmp_path, tiny_npz):
+    words = ["logistic_regression", "-epochs", 2, "-learning_rate", 0.1, 0.01]
+    results = q1.main([*words, "-data_path", tiny_npz, "-plots_dir", tmp_path])
+    assert [len(history) for _, history in results] == [2, 2]
+    assert isinstance(results[0][0], q1.LogisticRegression)
 
 
 @pytest.mark.parametrize(
