@@ -8,8 +8,6 @@ import traceback
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from tqdm import tqdm
-
 from checks import cache, sandbox
 from checks.parts import PARTS, Judged, checked, failed
 from checks.submissions import printable
@@ -27,14 +25,7 @@ def judge_all(
     fresh    judge again what is remembered
     """
     stop = threading.Event()
-    progress = tqdm(
-        total=len(submissions),
-        desc="judging",
-        unit=" submissions",
-        leave=False,
-        smoothing=0.1,
-        disable=len(submissions) < 2 or not sys.stderr.isatty(),
-    )
+    progress = _progress(len(submissions))
     executor = ThreadPoolExecutor(jobs)
     task = functools.partial(_judge_one, judge, edition, only, timeout, recall, fresh, stop)
     tasks = [executor.submit(task, submission) for submission in submissions]
@@ -47,6 +38,23 @@ def judge_all(
         stop.set()
         executor.shutdown(cancel_futures=True)
         progress.close()
+
+
+class _NoProgress:
+    def update(self):
+        pass
+
+    def close(self):
+        pass
+
+
+def _progress(total):
+    """A progress bar with the time left, on standard error, if that is a terminal."""
+    if total < 2 or not sys.stderr.isatty():
+        return _NoProgress()
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=" submissions", desc="judging", leave=False, smoothing=0.1)
 
 
 def _judge_one(judge, edition, only, timeout, recall, fresh, stop, submission):

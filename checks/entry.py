@@ -1,11 +1,11 @@
 """What check.py knows of a mistake: an `Entry` in one of the tables mistakes_*.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One known mistake, fragility or deviation; made by `wrong`, `fragile` or `deviation`.
+    """One known mistake, fragility or deviation.
 
     id           its name, as in reports
     severity     "wrong", "fragile" (right on ordinary inputs only) or "deviation" (no mistake)
@@ -23,17 +23,5 @@ class Entry:
     title: str
     explanation: str
     hint: str
-    twins: dict
+    twins: dict = field(default_factory=dict)
     fitted: bool = False
-
-
-def wrong(id, title, explanation, hint, fitted=False, **twins):
-    return Entry(id, "wrong", title, explanation, hint, twins, fitted)
-
-
-def fragile(id, title, explanation, hint, **twins):
-    return Entry(id, "fragile", title, explanation, hint, twins)
-
-
-def deviation(id, title, explanation, hint="Nothing to change.", **twins):
-    return Entry(id, "deviation", title, explanation, hint, twins)

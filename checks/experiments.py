@@ -8,12 +8,10 @@ they separate every pair of twins.
 
 import numpy as np
 
-from checks.small_cases import small_cases
-
 CLASSES = {"ist-2024": 6, "ist-2023": 4, "ist-2022": 10}
 FEATURES, HIDDEN = 8, 13  # with the number of classes, and each plus one, all different
-OTHER_DIMS = [3, 5, 7]  # classes, features, hidden units
-WIDE = (60, 400)  # features and hidden units where the initial weights are looked at
+OTHER_DIMS = [3, 5, 7]
+RATES = (0.5, 0.125)
 PENALTY = 0.25
 SHORT = 5  # seconds a call may take; these are microseconds of work
 
@@ -22,33 +20,26 @@ def rounded(array):
     return np.round(array, 3)
 
 
-def linear_examples(n_classes, n_features, count, right, seed):
-    """Weights, X, y with scores far from ties and from 0.
-
-    W predicts the last `right` examples rightly, and the others wrongly; the gold class of these is
-    the example's number modulo the number of classes.
+def linear_examples(n_classes, n_features, count, rng, wrong):
+    """W, X, y with scores far from ties and from 0; wrong(i) says whether example i is to be one
+    that W predicts wrongly, and then its gold class is i modulo the number of classes.
     """
-    rng = np.random.default_rng(seed)
     W = rounded(rng.normal(size=(n_classes, n_features)))
     X, y = [], []
     while len(X) < count:
         x = rounded(rng.uniform(-0.35, 0.35, n_features))
-        scores, gold = np.sort(W @ x), len(X) % n_classes
-        predicted, by_sign = int(np.argmax(W @ x)), int(np.argmax(np.sign(W @ x)))
-        clear = scores[-1] - scores[-2] > 0.05 and np.abs(scores).min() > 0.01
-        if not clear or predicted == by_sign:
+        scores = np.sort(W @ x)
+        signs_differ = np.argmax(np.sign(W @ x)) != np.argmax(W @ x)
+        if scores[-1] - scores[-2] < 0.05 or np.abs(scores).min() < 0.01 or not signs_differ:
             continue
-        if len(X) >= count - right:
-            gold = predicted
-        elif gold in (predicted, by_sign):
-            continue
-        X.append(x)
-        y.append(gold)
-    return {"W": W, "b": bias(n_classes)}, np.array(X), np.array(y)
-
-
-def bias(n_classes):
-    return rounded(np.linspace(-0.02, 0.03, n_classes))
+        i, predicted = len(X), int(np.argmax(W @ x))
+        if not wrong(i):
+            X.append(x)
+            y.append(predicted)
+        elif i % n_classes not in (predicted, int(np.argmax(np.sign(W @ x)))):
+            X.append(x)
+            y.append(i % n_classes)
+    return W, np.array(X), np.array(y)
 
 
 def mlp_examples(n_classes, n_features, hidden, count, seed):
@@ -60,7 +51,7 @@ def mlp_examples(n_classes, n_features, hidden, count, seed):
         "W2": rounded(rng.normal(0, 0.5, (n_classes, hidden))),
         "b2": rounded(rng.normal(0, 0.3, n_classes)),
     }
-    X = []
+    X, y = [], []
     while len(X) < count:
         x = rounded(rng.uniform(-0.35, 0.35, n_features))
         z = weights["W1"] @ x + weights["b1"]
@@ -68,17 +59,8 @@ def mlp_examples(n_classes, n_features, hidden, count, seed):
         clear = min(np.abs(z).min(), np.abs(z_one_bias).min()) > 0.01
         if clear and 2 < (z > 0).sum() < hidden - 2:
             X.append(x)
-    return weights, np.array(X), -np.arange(1, count + 1) % n_classes
-
-
-def examples(role, dims, count, seed, right=0):
-    if role == "mlp":
-        return mlp_examples(*dims, count, seed)
-    return linear_examples(*dims[:2], count, right, seed)
-
-
-# ----------------------------------------------------------------------------------------------
-# Calls and checks
+            y.append(len(y) % n_classes)
+    return weights, np.array(X), np.array(y)
 
 
 def plain(value):
@@ -87,131 +69,98 @@ def plain(value):
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def call(kind, weights, X, **arguments):
-    given = {"set": weights, "X": X, **arguments}
-    return {"call": kind, "seconds": SHORT, **{name: plain(v) for name, v in given.items()}}
+def call(kind, **arguments):
+    return {"call": kind, "seconds": SHORT, **{k: plain(v) for k, v in arguments.items()}}
 
 
-def training(weights, X, y, rate, penalty=0.0, **more):
-    """A call of train_epoch."""
-    hyper = {"learning_rate": rate, "l2_penalty": penalty}
-    return call("epoch", weights, X, y=np.array(y), hyper=hyper, **more)
+def hyper(rate, penalty=0.0):
+    return {"learning_rate": rate, "l2_penalty": penalty}
 
 
-def check(key, dims, calls, **more):
-    role = key.partition("/")[0]
+def check(key, role, dims, calls, **more):
     return {"key": key, "kind": "numpy", "role": role, "dims": dims, "calls": calls, **more}
 
 
-def with_updates(check, key):
-    """A check of single steps by update_weight in place of train_epoch."""
-    return {**check, "key": key, "calls": [as_update(call) for call in check["calls"]]}
+# ----------------------------------------------------------------------------------------------
+# Perceptron and logistic regression
 
 
-def as_update(call):
-    rest = {name: value for name, value in call.items() if name not in ("X", "y")}
-    return {**rest, "call": "update", "x": call["X"][0], "y": call["y"][0]}
+def linear_checks(role, n_classes, penalty_for_perceptron=0.0):
+    """The checks of one linear model: {key: check}."""
+    rng = np.random.default_rng(7)
+    dims = [n_classes, FEATURES, HIDDEN]
+    count = n_classes + 4
+    W, X, y = linear_examples(n_classes, FEATURES, count, rng, lambda i: i < n_classes)
+    penalty = penalty_for_perceptron if role == "perceptron" else 0.0
 
+    def steps(kind, penalty):
+        values = {"W": W, "b": bias(n_classes)}
+        method = "update" if kind == "update" else "epoch"
+        return [
+            call(method, set=values, hyper=hyper(RATES[i % 2], penalty), **example)
+            for i, example in enumerate(examples(kind, X, y))
+        ]
 
-def with_penalty(check, key=None):
-    """A check with a penalty in all its training calls."""
-    calls = [
-        {**call, "hyper": {**call["hyper"], "l2_penalty": PENALTY}} if "hyper" in call else call
-        for call in check["calls"]
-    ]
-    return {**check, "key": key or check["key"], "calls": calls}
-
-
-def encoded(check):
-    """A check with one-hot labels."""
-    calls = [{**call, "onehot": check["dims"][0]} for call in check["calls"]]
-    return {**check, "key": f"{check['key']}_onehot", "calls": calls}
-
-
-def model_checks(role, n_classes, hidden=HIDDEN, penalised=False):
-    """The checks of one model; penalised where also its ordinary calls are passed a penalty."""
-    dims = [n_classes, FEATURES, hidden]
-    single = check(f"{role}/single", dims, steps(role, dims))
-    epoch = check(f"{role}/epoch", dims, epochs(role, dims))
     checks = [
-        single,
-        epoch,
-        check(f"{role}/predict", dims, predictions(role, dims)),
-        check(f"{role}/other", OTHER_DIMS, epochs(role, OTHER_DIMS)),
-        check(f"{role}/absent", dims, absent(role, dims)),
-        check(f"{role}/initial", [n_classes, *WIDE], [], brief=True, seed=1),
-        encoded(single),
-        encoded(epoch),
+        check(f"{role}/update", role, dims, steps("update", penalty)),
+        check(f"{role}/single", role, dims, steps("epoch", penalty)),
+        check(f"{role}/epoch", role, dims, linear_epochs(n_classes, penalty)),
+        check(f"{role}/single_onehot", role, dims, steps(n_classes, penalty)),
+        check(f"{role}/epoch_onehot", role, dims, linear_epochs(n_classes, penalty, n_classes)),
+        check(f"{role}/predict", role, dims, linear_predictions(n_classes)),
+        check(f"{role}/other", role, OTHER_DIMS, linear_epochs(3, penalty, features=5)),
+        check(f"{role}/absent", role, dims, linear_absent(n_classes)),
+        check(f"{role}/initial", role, [n_classes, 60, 400], [], brief=True),
     ]
-    if role != "mlp":
-        checks = [with_updates(single, f"{role}/update"), *checks]
-    if penalised:
-        checks = [with_penalty(each) for each in checks]
-    if role != "perceptron":
-        huge = check(f"{role}/huge", dims, mlp_huge(dims) if role == "mlp" else linear_huge(dims))
-        checks += [huge, encoded(huge)]
     if role == "logistic_regression":
-        l2 = with_penalty(single, f"{role}/l2/single")
-        checks += [l2, encoded(l2), with_penalty(epoch, f"{role}/l2/epoch")]
-        checks += [with_updates(l2, f"{role}/l2/update")]
-    return checks + small_checks(role)
+        checks += [
+            check(f"{role}/l2/update", role, dims, steps("update", PENALTY)),
+            check(f"{role}/l2/single", role, dims, steps("epoch", PENALTY)),
+            check(f"{role}/l2/epoch", role, dims, linear_epochs(n_classes, PENALTY)),
+            check(f"{role}/huge", role, dims, linear_huge(n_classes)),
+        ]
+    return checks
 
 
-def steps(role, dims):
-    """train_epoch on one example each: every class, predicted rightly and wrongly."""
-    weights, X, y = examples(role, dims, dims[0] + 4, 7, right=4)
-    return [
-        training(weights, X[i : i + 1], y[i : i + 1], (0.5, 0.125)[i % 2]) for i in range(len(X))
-    ]
+def bias(n_classes):
+    return rounded(np.linspace(-0.02, 0.03, n_classes))
 
 
-def epochs(role, dims):
+def examples(kind, X, y):
+    """The arguments of calls with one example each."""
+    if kind == "update":
+        return [{"x": x, "y": int(k)} for x, k in zip(X, y, strict=True)]
+    more = {"onehot": kind} if isinstance(kind, int) else {}  # the number of classes
+    return [{"X": x[None], "y": [int(k)], **more} for x, k in zip(X, y, strict=True)]
+
+
+def linear_epochs(n_classes, penalty, onehot=None, features=FEATURES):
     """Two whole epochs, in which every class is present."""
-    return [
-        training(*examples(role, dims, dims[0] + 1, seed), rate)
-        for seed, rate in ((11, 0.25), (12, 0.0625))
-    ]
+    calls = []
+    for seed, rate in ((11, 0.5), (12, 0.125)):
+        rng = np.random.default_rng(seed)
+        W, X, y = linear_examples(n_classes, features, n_classes + 1, rng, lambda i: True)
+        values = {"W": W, "b": bias(n_classes)}
+        more = {"onehot": onehot} if onehot else {}
+        calls.append(call("epoch", set=values, X=X, y=y, hyper=hyper(rate, penalty), **more))
+    return calls
 
 
-def absent(role, dims):
+def linear_absent(n_classes):
     """An epoch without the first and the last class."""
-    weights, X, _ = examples(role, dims, 5, 13)
-    return [training(weights, X, [1, 2, 1, 2, 2], 0.25)]
+    rng = np.random.default_rng(13)
+    W, X, _ = linear_examples(n_classes, FEATURES, 5, rng, lambda i: True)
+    y = np.array([1, 2, 1, 2, 2])
+    return [call("epoch", set={"W": W, "b": bias(n_classes)}, X=X, y=y, hyper=hyper(0.5))]
 
 
-def predictions(role, dims):
-    """predict and evaluate; then a batch in which one row's scores are huge."""
-    weights, _, _ = examples(role, dims, 1, 17)
-    if role == "mlp":
-        at_zero = scores_of({**weights, "b2": 0}, np.zeros(FEATURES))
-        weights["b2"] = -rounded(at_zero)  # no favourite
-    else:
-        weights["b"] = 0 * weights["b"]
-    X, classes = prediction_rows(weights, 18)
-    y = (classes + 1) % dims[0]
-    y[:5] = classes[:5]  # right for five of the seven, which no constant is
-    far = X.copy()
-    far[0] *= 1e5
-    return [
-        call("predict", weights, X, rows=7),
-        call("evaluate", weights, X, y=y),
-        call("predict", weights, far),
-    ]
-
-
-def scores_of(weights, x):
-    if "W" in weights:
-        return weights["W"] @ x
-    return weights["W2"] @ np.maximum(weights["W1"] @ x + weights["b1"], 0) + weights["b2"]
-
-
-def prediction_rows(weights, seed):
+def prediction_rows(n_classes, scores_of, n_features, seed):
     """X (7, features) whose predicted classes are several, the first one not 0; and its classes."""
     rng = np.random.default_rng(seed)
     X, classes = [], []
     while len(X) < 7:
-        x = rounded(rng.uniform(-0.35, 0.35, FEATURES))
-        scores = scores_of(weights, x)
+        x = rounded(rng.uniform(-0.35, 0.35, n_features))
+        scores = scores_of(x)
         ordered, predicted = np.sort(scores), int(np.argmax(scores))
         clear = ordered[-1] - ordered[-2] > 0.03
         # No class more than three times, and class 0 seldom and not first.
@@ -222,66 +171,136 @@ def prediction_rows(weights, seed):
     return np.array(X), np.array(classes)
 
 
-RATE_OF_HUGE = 2**-10
+def mostly_right(classes, n_classes):
+    """Labels that agree with five of the seven predicted classes, which no constant does."""
+    y = (classes + 1) % n_classes
+    y[:5] = classes[:5]
+    return y
 
 
-def linear_huge(dims):
-    """Steps at scores in the thousands; and one with a gradient far above 1."""
-    n_classes = dims[0]
-    W, b = (
-        rounded(np.random.default_rng(19).normal(size=(n_classes, FEATURES))),
-        np.zeros(n_classes),
-    )
-    X, _ = prediction_rows({"W": W}, 20)
-    steps = [
-        ("overflow", W, 1e4, 0),
-        ("overflow", W, 1e4, 1),
-        ("gradient", rounded(W / 100), 200, 0),
-    ]
-    calls = []
-    for meant, weights, factor, row in steps:
-        gold = [int(np.argsort(W @ X[row])[-2])]
-        x = factor * X[row : row + 1]
-        calls.append(training({"W": weights, "b": b}, x, gold, RATE_OF_HUGE, meant=meant))
-    return calls + [as_update(call) for call in calls]
-
-
-def mlp_huge(dims):
-    """Two steps at scores of 1000 and 990; two at 600 and -600; one with a large gradient."""
-    weights, X, _ = mlp_examples(*dims, 3, 41)
-    quiet = {**weights, "W2": rounded(weights["W2"] / 100)}
-    large = {name: rounded(value / 100) for name, value in weights.items() if name != "W2"}
-
-    def step(meant, scores, gold, x):
-        rest = [min(scores) - 5.0] * (dims[0] - len(scores))
-        at = {**quiet, "b2": np.array([*scores, *rest])}
-        return training(at, x[None], [gold], RATE_OF_HUGE, meant=meant)
-
+def linear_predictions(n_classes):
+    """predict and evaluate; then a batch in which one row's scores are huge."""
+    W = rounded(np.random.default_rng(17).normal(size=(n_classes, FEATURES)))
+    values = {"W": W, "b": 0 * bias(n_classes)}
+    X, classes = prediction_rows(n_classes, lambda x: W @ x, FEATURES, 18)
+    far = X.copy()
+    far[0] *= 1e5
     return [
-        step("overflow", (1000, 990), 1, X[0]),
-        step("overflow", (1980, 1990, 2000), 1, X[1]),
-        step("underflow", (600, -600), 1, X[0]),
-        step("underflow", (0, 600, -600), 2, X[1]),
-        training({**weights, **large}, 200 * X[2:3], [1], RATE_OF_HUGE, meant="gradient"),
+        call("predict", set=values, X=X, rows=7),
+        call("evaluate", set=values, X=X, y=mostly_right(classes, n_classes)),
+        call("predict", set=values, X=far),
     ]
 
 
-def small_checks(role):
-    """The cases of certificates, each on a model of its size."""
-    checks = []
-    for number, case in enumerate(small_cases(role)):
-        n_classes = len(case.before["W2" if role == "mlp" else "W"])
-        weights = {"b": np.zeros(n_classes), **case.before}
-        step = training(weights, case.X, case.y, case.rate, case.penalty)
-        dims = [n_classes, case.X.shape[1], 2]
-        checks.append(check(f"{role}/small/{number}", dims, [step]))
-    return checks
+def linear_huge(n_classes):
+    """Steps at scores in the thousands; and one with a gradient far above 1."""
+    W = rounded(np.random.default_rng(19).normal(size=(n_classes, FEATURES)))
+    X, _ = prediction_rows(n_classes, lambda x: W @ x, FEATURES, 20)
+    gold = [int(np.argsort(W @ x)[-2]) for x in X[:2]]
+    values = {"W": W, "b": 0 * bias(n_classes)}
+    steps = [
+        call("epoch", set=values, X=1e4 * X[i : i + 1], y=[gold[i]], hyper=hyper(2**-10))
+        for i in range(2)
+    ]
+    small = {"W": rounded(W / 100), "b": 0 * bias(n_classes)}
+    steps.append(call("epoch", set=small, X=200 * X[:1], y=[gold[0]], hyper=hyper(2**-10)))
+    steps += [
+        call("update", set=values, x=1e4 * X[i], y=gold[i], hyper=hyper(2**-10)) for i in range(2)
+    ]
+    steps.append(call("update", set=small, x=200 * X[0], y=gold[0], hyper=hyper(2**-10)))
+    return steps
 
 
-def q1_request(script, edition, roles, n_classes=None, hidden=HIDDEN):
-    """The request for a script of Question 1, on its models `roles`."""
+# ----------------------------------------------------------------------------------------------
+# Multi-layer perceptron
+
+
+def mlp_checks(n_classes, hidden=HIDDEN):
+    role, dims = "mlp", [n_classes, FEATURES, hidden]
+    return [
+        check("mlp/single", role, dims, mlp_steps(n_classes, hidden)),
+        check("mlp/epoch", role, dims, mlp_epochs(n_classes, hidden=hidden)),
+        check("mlp/single_onehot", role, dims, mlp_steps(n_classes, hidden, n_classes)),
+        check("mlp/epoch_onehot", role, dims, mlp_epochs(n_classes, n_classes, hidden=hidden)),
+        check("mlp/predict", role, dims, mlp_predictions(n_classes, hidden)),
+        check("mlp/huge", role, dims, mlp_huge(n_classes, hidden)),
+        check("mlp/other", role, OTHER_DIMS, mlp_epochs(3, features=5, hidden=7)),
+        check("mlp/absent", role, dims, mlp_absent(n_classes, hidden)),
+        check("mlp/initial", role, [n_classes, 60, 400], [], brief=True, seed=1),
+    ]
+
+
+def mlp_steps(n_classes, hidden, onehot=None):
+    weights, X, y = mlp_examples(n_classes, FEATURES, hidden, n_classes + 3, 23)
+    return [
+        call("epoch", set=weights, hyper=hyper(RATES[i % 2]), **example)
+        for i, example in enumerate(examples(onehot or "epoch", X, y))
+    ]
+
+
+def mlp_epochs(n_classes, onehot=None, features=FEATURES, hidden=HIDDEN):
+    calls = []
+    for seed, rate in ((29, 0.25), (30, 0.0625)):
+        weights, X, y = mlp_examples(n_classes, features, hidden, n_classes + 1, seed)
+        y = y[::-1].copy()
+        more = {"onehot": onehot} if onehot else {}
+        calls.append(call("epoch", set=weights, X=X, y=y, hyper=hyper(rate), **more))
+    return calls
+
+
+def mlp_absent(n_classes, hidden):
+    weights, X, _ = mlp_examples(n_classes, FEATURES, hidden, 5, 31)
+    return [call("epoch", set=weights, X=X, y=[1, 2, 1, 2, 2], hyper=hyper(0.25))]
+
+
+def mlp_scores(weights, x):
+    return weights["W2"] @ np.maximum(weights["W1"] @ x + weights["b1"], 0) + weights["b2"]
+
+
+def mlp_predictions(n_classes, hidden):
+    weights, _, _ = mlp_examples(n_classes, FEATURES, hidden, 1, 37)
+    weights["b2"] = -rounded(mlp_scores({**weights, "b2": 0}, np.zeros(FEATURES)))  # no favourite
+    X, classes = prediction_rows(n_classes, lambda x: mlp_scores(weights, x), FEATURES, 38)
+    far = X.copy()
+    far[0] *= 1e5
+    return [
+        call("predict", set=weights, X=X, rows=7),
+        call("evaluate", set=weights, X=X, y=mostly_right(classes, n_classes)),
+        call("predict", set=weights, X=far),
+    ]
+
+
+def mlp_huge(n_classes, hidden):
+    """Two steps at scores of 1000 and 990; two at 600 and -600; one with a large gradient."""
+    weights, X, _ = mlp_examples(n_classes, FEATURES, hidden, 3, 41)
+    quiet = {**weights, "W2": rounded(weights["W2"] / 100)}
+
+    def scores(*values):
+        rest = [min(values) - 5.0] * (n_classes - len(values))
+        return {**quiet, "b2": np.array([*values, *rest])}
+
+    def step(values, gold, x, rate=2**-10):
+        return call("epoch", set=values, X=x[None], y=[gold], hyper=hyper(rate))
+
+    large = {name: rounded(value / 100) for name, value in weights.items()}
+    return [
+        step(scores(1000, 990), 1, X[0]),
+        step(scores(1980, 1990, 2000), 1, X[1]),
+        step(scores(600, -600), 1, X[0]),
+        step(scores(0, 600, -600), 2, X[1]),
+        step({**large, "W2": weights["W2"]}, 1, 200 * X[2]),
+    ]
+
+
+def q1_request(script, edition, parts, n_classes=None, hidden=HIDDEN):
+    """The request for a script of Question 1."""
+    n_classes = n_classes or CLASSES[edition]
     checks = [{"key": "load", "kind": "load", "seconds": 60}]
-    for role in roles:
-        penalised = role == "perceptron" and edition == "ist-2024"
-        checks += model_checks(role, n_classes or CLASSES[edition], hidden, penalised)
+    if "perceptron" in parts:
+        penalty = PENALTY if edition == "ist-2024" else 0.0
+        checks += linear_checks("perceptron", n_classes, penalty)
+    if parts & {"logistic_regression", "logistic_regression_l2"}:
+        checks += linear_checks("logistic_regression", n_classes)
+    if "mlp" in parts:
+        checks += mlp_checks(n_classes, hidden)
     return {"script": script, "edition": edition, "checks": checks}

@@ -1,43 +1,30 @@
 """Finds the twin that agrees with what was observed: the right one, a wrong one, or a pair of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 
 from checks.entry import Entry
-from checks.mistakes import changes
-from checks.twins import TEXTBOOKS
 
 # A difference counts when it is larger than this part of the step and this part of the weights:
 # float32's rounding and an epsilon within a logarithm stay far below, twins lie far above.
 OF_STEP, OF_WEIGHTS = 3e-4, 3e-6
 
 
-class Run(NamedTuple):
-    """Training that was observed, on one example or a few: X (n, features), y (n,)."""
-
-    before: dict
-    X: np.ndarray
-    y: np.ndarray
-    rate: float
-    penalty: float
-    after: dict | None = None
-
-
 @dataclass(frozen=True)
 class Explanation:
     """A textbook that agrees with all observations, and how it differs from the right one."""
 
-    right: object  # the right textbook, by the same conventions
     textbook: object
     entries: tuple[Entry, ...] = ()
+    conventions: tuple[str, ...] = ()
     rate: float | None = None  # the constant learning rate it uses in place of the one given
+    change: dict = field(default_factory=dict)
 
     @property
     def is_right(self):
-        return all(entry.severity == "deviation" for entry in self.entries)
+        return not self.entries
 
 
 def agree(observed, expected, start):
@@ -52,8 +39,8 @@ def agree(observed, expected, start):
             return False
         if seen.shape != right.shape:
             return False
-    if not are_finite(expected):
-        return not are_finite(observed)
+    if not all(np.isfinite(right).all() for right in expected.values()):
+        return not all(np.isfinite(seen).all() for seen in observed.values())
     step = max(np.abs(expected[n] - start[n]).max() for n in expected if n in start)
     size = max(np.abs(start[n]).max() for n in expected if n in start)
     allowed = OF_STEP * step + OF_WEIGHTS * size + 1e-12
@@ -63,172 +50,97 @@ def agree(observed, expected, start):
     return True
 
 
-def are_finite(weights):
-    return all(np.isfinite(value).all() for value in weights.values())
+def candidates(right, changes, sizes=()):
+    """[(textbook, entries, change, fitted)]: each wrong twin, then each pair of two entries.
 
-
-def have_same_shapes(first, second):
-    return {n: v.shape for n, v in first.items()} == {n: v.shape for n, v in second.items()}
-
-
-def course(textbook, run):
-    """The weights before each example's step, and after the last."""
-    found = [run.before]
-    with np.errstate(all="ignore"):
-        for x, y in zip(run.X, run.y, strict=True):
-            found.append(textbook.step(found[-1], x, int(y), run.rate, run.penalty))
-    return found
-
-
-def agrees(textbook, run):
-    """Whether the textbook, a step per example, ends where the run does."""
-    return agree(run.after, course(textbook, run)[-1], run.before)
-
-
-def conventions(role):
-    """[(entries, textbook)] of what is right: the textbook, and the same by other conventions."""
-    right = TEXTBOOKS[role]
-    others = [(entry, change) for entry, change in changes(role) if entry.severity == "deviation"]
-    return [((), right), *[((entry,), replace(right, **change)) for entry, change in others]]
-
-
-def mistakes(role):
-    """[(entry, change)] of the wrong twins."""
-    return [(entry, change) for entry, change in changes(role) if entry.severity != "deviation"]
-
-
-def explain_right(role, runs):
-    """The Explanation by the right twin, or by another convention; None where neither agrees."""
-    for entries, textbook in conventions(role):
-        if runs and all(agrees(textbook, run) for run in runs):
-            return Explanation(textbook, textbook, entries)
-    return None
-
-
-def explain(role, runs):
-    """The first Explanation that agrees with all runs; None where none does or there are no runs.
-
-    Mistakes are tried one at a time, then in pairs.
+    sizes are alternatives of the field `size` that are no mistake, to be combined with each twin.
     """
-    found = explain_right(role, runs)
-    if found is not None or not runs:
-        return found
-    singles, accepted = mistakes(role), conventions(role)
-    tried = [((entry,), change) for entry, change in singles]
-    tried += [
-        ((one, two), {**first, **second})
-        for (one, first), (two, second) in combinations(singles, 2)
-        if one != two and not set(first) & set(second) and not (one.fitted and two.fitted)
-    ]
-    for entries, change in tried:
-        for convention, right in accepted:
-            textbook, rate = replace(right, **change), None
-            if any(entry.fitted for entry in entries):
-                rate = fitted_rate(textbook, runs[0])
+    singles = [((entry,), change, entry.fitted) for entry, change in changes]
+    yield from ((entries, change, fitted) for entries, change, fitted in singles)
+    for (one, first, fit_1), (two, second, fit_2) in combinations(singles, 2):
+        if one == two or set(first) & set(second) or fit_1 and fit_2:
+            continue
+        yield one + two, {**first, **second}, fit_1 or fit_2
+
+
+def explain(right, changes, observations, agrees, sizes=()):
+    """The first Explanation whose textbook agrees with all observations; None.
+
+    agrees(textbook, observation) -> bool; sizes: [(id of a convention, value of the field `size`)].
+    """
+    conventions = [((), {})] + [((id,), {"size": size}) for id, size in sizes]
+    for ids, convention in conventions:
+        textbook = replace(right, **convention)
+        if all(agrees(textbook, o) for o in observations):
+            return Explanation(textbook, (), ids)
+    for entries, change, fitted in candidates(right, changes):
+        for ids, convention in conventions:
+            textbook = replace(right, **{**convention, **change})
+            rate = None
+            if fitted:
+                rate = fitted_rate(textbook, observations)
                 if rate is None:
                     continue
                 textbook = replace(textbook, rate=lambda _, constant=rate: constant)
-            if all(agrees(textbook, run) for run in runs):
-                return Explanation(right, textbook, convention + entries, rate)
+            if all(agrees(textbook, o) for o in observations):
+                return Explanation(textbook, entries, ids, rate, change)
     return None
 
 
-def fitted_rate(textbook, run):
-    """The learning rate with which the textbook makes an observed step; None if there is none."""
-    if run.after is None:
-        return None
-    expected = course(replace(textbook, rate=lambda _: 1.0), run)[-1]
-    shared = [n for n in expected if n in run.after and run.after[n].shape == expected[n].shape]
-    direction = np.concatenate([(expected[n] - run.before[n]).ravel() for n in shared])
-    moved = np.concatenate([(run.after[n] - run.before[n]).ravel() for n in shared])
-    length = direction @ direction
-    if not np.isfinite(length) or length == 0 or not np.isfinite(moved).all():
-        return None
-    rate = float(moved @ direction / length)
-    return rate if abs(rate) > 1e-12 else None
+def fitted_rate(textbook, observations):
+    """The learning rate with which the textbook makes the first observed step; None if none does."""
+    textbook = replace(textbook, rate=lambda _: 1.0)
+    for before, x, y, _, penalty, after in observations[:1]:
+        if after is None:
+            return None
+        expected = textbook.step(before, x, y, 1.0, penalty)
+        shared = [n for n in expected if n in after and after[n].shape == expected[n].shape]
+        direction = np.concatenate([(expected[n] - before[n]).ravel() for n in shared])
+        moved = np.concatenate([(after[n] - before[n]).ravel() for n in shared])
+        length = direction @ direction
+        if not np.isfinite(length) or length == 0 or not np.isfinite(moved).all():
+            return None
+        rate = float(moved @ direction / length)
+        return rate if abs(rate) > 1e-12 else None
+    return None
+
+
+def step_agrees(textbook, observation):
+    """Whether the textbook makes an observed step (before, x, y, rate, penalty, after)."""
+    before, x, y, rate, penalty, after = observation
+    with np.errstate(all="ignore"):
+        expected = textbook.step(before, x, y, rate, penalty)
+    return agree(after, expected, before)
 
 
 # ----------------------------------------------------------------------------------------------
-# How an epoch is made of steps: one after the other, as it should be, or otherwise
+# A whole epoch
 
 
-def all_at_once(textbook, run):
-    """The course of one step along the changes of all examples, or their mean, as the run ends;
-    None where it ends elsewhere.
-    """
-    alone = [course(textbook, run._replace(X=run.X[i : i + 1], y=run.y[i : i + 1]))[-1]
-             for i in range(len(run.X))]  # fmt: skip
-    summed = {n: sum(each[n] - start for each in alone) for n, start in run.before.items()}
-    for factor in (1, 1 / len(run.X)):
-        end = {n: start + factor * summed[n] for n, start in run.before.items()}
-        if agree(run.after, end, run.before):
-            return [run.before] * len(run.X) + [end]
+def course(textbook, weights, X, y, rate, penalty):
+    """The weights before each example's step, and after the last."""
+    found = [weights]
+    with np.errstate(all="ignore"):
+        for x_i, y_i in zip(X, y, strict=True):
+            found.append(textbook.step(found[-1], x_i, int(y_i), rate, penalty))
+    return found
+
+
+def full_batch(textbook, weights, X, y, rate, penalty, after):
+    """(course of one step along the summed changes of all examples, factor), as `after` has it."""
+    with np.errstate(all="ignore"):
+        steps = [
+            textbook.step(weights, x_i, int(y_i), rate, penalty)
+            for x_i, y_i in zip(X, y, strict=True)
+        ]
+    summed = {n: sum(step[n] - weights[n] for step in steps) for n in weights}
+    for factor in (1, 1 / len(X)):
+        end = {n: weights[n] + factor * summed[n] for n in weights}
+        if agree(after, end, weights):
+            return [weights] * len(X) + [end]
     return None
 
 
-def one_example(choose):
-    """Whether a run is one step, on one of the examples choose(n)."""
-    return lambda textbook, run: any(
-        agrees(textbook, run._replace(X=run.X[i : i + 1], y=run.y[i : i + 1]))
-        for i in choose(len(run.X))
-    )
-
-
-def in_another_order(textbook, run):
-    """Whether the steps were made in some order; for few examples only."""
-
-    def visit(weights, left):
-        if not left:
-            return agree(run.after, weights, run.before)
-        return any(
-            visit(
-                textbook.step(weights, run.X[i], int(run.y[i]), run.rate, run.penalty), left - {i}
-            )
-            for i in left
-        )
-
-    return len(run.X) <= 7 and visit(run.before, frozenset(range(len(run.X))))
-
-
-SCHEMES = {
-    "": agrees,
-    "first_only": one_example(lambda n: [0]),
-    "one_sample_epoch": one_example(range),
-    "full_batch": all_at_once,
-    "own_shuffle": in_another_order,
-}
-
-
-def explain_epochs(role, epochs, explanation):
-    """(scheme, explanation): how epochs are made of steps, a key of SCHEMES, or None.
-
-    Starts from the explanation of the single steps; without one every twin is tried.
-    """
-    tried = [explanation]
-    if explanation is None:
-        if not any(run.after is not None and are_finite(run.after) for run in epochs):
-            return None, None
-        right = TEXTBOOKS[role]
-        tried = [
-            Explanation(textbook, textbook, entries) for entries, textbook in conventions(role)
-        ]
-        tried += [
-            Explanation(right, replace(right, **change), (entry,))
-            for entry, change in mistakes(role)
-            if not entry.fitted
-        ]
-    for each in tried:
-        clear = [run for run in epochs if not diverges(each.textbook, run)]
-        if explanation is not None and not clear:
-            return "", explanation  # as far as it can be seen
-        for name, made_so in SCHEMES.items():
-            if name == "own_shuffle" and explanation is None and not each.is_right:
-                continue  # thousands of orders for each of the twins
-            if clear and all(made_so(each.textbook, run) for run in clear):
-                return name, each
-    return None, explanation
-
-
-def diverges(textbook, run):
-    """Whether the textbook's weights become so large that nothing can be compared."""
-    return not all(np.abs(value).max() < 1e9 for value in course(textbook, run)[-1].values())
+def epochs_agree(textbook, epochs):
+    """Whether the textbook, a step per example, makes all epochs (and there are any)."""
+    return bool(epochs) and all(agree(e[5], course(textbook, *e[:5])[-1], e[0]) for e in epochs)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from checks import certificate, observed, source
+from checks import observed
 
 SKELETON = {
     "__init__": ["n_classes", "n_features"],
@@ -13,14 +13,12 @@ SKELETON = {
     "train_epoch": ["X", "y"],
     "predict": ["X"],
 }
-CRASHES = {"perceptron": "perc_crash", "logistic_regression": "lr_crash", "mlp": "mlp_crash"}
 # Checks that may fail in a program that works, which say nothing of whether it is finished.
-EXTREMES = ("other", "absent", "huge", "small")
+EXTREMES = ("other", "absent", "huge", "single_onehot", "epoch_onehot")
+CRASHES = {"perceptron": "perc_crash", "logistic_regression": "lr_crash", "mlp": "mlp_crash"}
 VAR_POSITIONAL, VAR_KEYWORD = 2, 4
 ONE_HOT_WORDS = ("onehot", "one_hot", "1hot", "categorical", "binariz", "eye", "hot_encod")
 ARGUMENT_ERRORS = ("positional argument", "keyword argument")
-HYPERPARAMETERS = ("learning_rate", "l2_penalty", "lr", "eta", "alpha", "reg", "l2")
-PENALTY_WORDS = ("l2", "reg", "penalty", "lambda", "lmbd", "decay")
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,10 @@ class Context:
 
     @cached_property
     def tree(self):
-        return source.parse(source.read(self.path))
+        try:
+            return ast.parse(self.path.read_bytes())
+        except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+            return ast.Module([], [])
 
     @cached_property
     def converts_labels(self):
@@ -61,9 +62,8 @@ class Context:
                         return True
         return False
 
-    @property
-    def returns_in_loop(self):
-        """Whether a train_epoch returns inside a loop."""
+    def returns_in_loop(self, role):
+        """Whether a train_epoch that may be this model's returns inside a loop."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef) and node.name == "train_epoch":
                 loops = [n for n in ast.walk(node) if isinstance(n, (ast.For, ast.While))]
@@ -72,100 +72,96 @@ class Context:
         return False
 
 
-def blocked(part, values, results):
-    """Whether a class is absent, unfinished or uncallable for every input; the part says so."""
-    load = observed.field(results.get("load"), "error")
-    errors = [constructor_error(value) for value in values]
-    kinds = [observed.error_type(error) for error in errors]
-    if load is not None:
-        part.blocked = ("uncallable", observed.error_text(load))
-    elif not values:
-        part.blocked = ("uncallable", "nothing came back from it")
-    elif any(observed.field(value, "absent") for value in values):
-        part.blocked = ("absent", "it was not found")
-    elif not all(errors):
-        return False
-    elif "NotImplementedError" in kinds or observed.field(values[0], "constructor_empty"):
-        part.blocked = ("unfinished", "the constructor is not written yet")
-    elif kinds[0] == "SystemExit":
-        part.add("exit_call", "", certificate.crash(errors[0]))
-    else:
-        part.blocked = ("uncallable", observed.error_text(errors[0]))
-    return True
-
-
-def constructor_error(value):
-    return observed.field(value, "constructor_error") or observed.field(value, "error")
-
-
-def can_be_judged(part, seen, context):
+def can_be_judged(part, role, checks, results, context):
     """False, and the part's verdict, where a model is absent, unfinished or fails for any input."""
-    keys = [key for key in seen.checks if key.startswith(f"{seen.role}/")]
-    values = [seen.results[key] for key in keys if key in seen.results]
-    if blocked(part, values[:1], seen.results):
+    values = [results[key] for key in checks if key.startswith(f"{role}/") and key in results]
+    load = results.get("load")
+    if observed.field(load, "error") is not None:
+        part.blocked = ("uncallable", observed.error_text(load["error"]))
         return False
-    methods = observed.mapped(observed.field(values[0], "methods"))
-    if methods.get("__init__") == "empty" and not values[0].get("initial"):
+    if not values:
+        part.blocked = ("uncallable", "nothing came back from it")
+        return False
+    if any(observed.field(value, "absent") for value in values):
+        part.blocked = ("absent", "no such class was found")
+        return False
+    first = values[0]
+    error = observed.field(first, "constructor_error") or observed.field(first, "error")
+    if error is not None:
+        unfinished = observed.field(error, "type") == "NotImplementedError"
+        if unfinished or observed.field(first, "constructor_empty"):
+            part.blocked = ("unfinished", "the constructor is not written yet")
+        elif observed.field(error, "type") == "SystemExit":
+            part.add("exit_call")
+            return False
+        else:
+            part.blocked = ("uncallable", observed.error_text(error))
+        return False
+    if observed.field(first, "methods", "__init__") == "empty" and not first.get("initial"):
         part.blocked = ("unfinished", "the constructor is not written yet")
         return False
+    return _training_works(part, role, checks, results, values, context)
 
-    telling = [
-        key
-        for key in keys
-        if (context.converts_labels or not key.endswith("_onehot"))
-        and key.removesuffix("_onehot").split("/")[1] not in EXTREMES
-    ]
+
+def _training_works(part, role, checks, results, values, context):
+    """Whether any training call went through; the part's verdict where none did."""
     made = [
-        call for key in telling for call in observed.calls(seen.checks[key], seen.results.get(key))
+        call
+        for key, value in ((k, results.get(k)) for k in checks if k.startswith(f"{role}/"))
+        for call in observed.calls(checks[key], value)
+        if "calls" in checks[key]
+        and (key.split("/")[-1] not in EXTREMES or (is_encoded(key) and context.converts_labels))
     ]
     training = [call for call in made if call.asked["call"] in ("update", "epoch")]
-    ended = [call for call in made if observed.error_type(call.error) == "SystemExit"]
+    ended = [call for call in made if observed.field(call.error, "type") == "SystemExit"]
     if ended:
-        text = observed.error_text(ended[0].error)
-        part.add("exit_call", text, certificate.crash(ended[0].error, ended[0]))
-    failed = [call for call in training if call.error]
-    went = [call for call in training if not call.error]
-    kinds = {observed.error_type(call.error): call.error for call in failed}
+        part.add("exit_call", observed.error_text(ended[0].error))
+    methods = next((m for v in values if (m := observed.mapped(observed.field(v, "methods")))), {})
     empty = [name for name in ("update_weight", "train_epoch") if methods.get(name) == "empty"]
-    moved = any(call.before is None or differ(call.before, call.after or {}) for call in went)
-    if (not went and "NotImplementedError" in kinds) or (empty and not moved):
+    went = [call for call in training if call.error is None]
+    moved = any(call.before is None or _differ(call.before, call.after or {}) for call in went)
+    missing = any(observed.field(c.error, "type") == "NotImplementedError" for c in training)
+    if (not went and missing) or (empty and not moved):
         part.blocked = ("unfinished", f"{(empty or ['training'])[0]} is not written yet")
         return False
-    if "MissingHelper" in kinds:
-        part.blocked = ("uncallable", observed.error_text(kinds["MissingHelper"]))
+    lacking = [c.error for c in training if observed.field(c.error, "type") == "MissingHelper"]
+    if lacking:
+        part.blocked = ("uncallable", observed.error_text(lacking[0]))
         return False
     whole = [call for call in training if len(call.X) > 1]
-    never_whole = (
+    failed = [call for call in training if call.error is not None]
+    if went and not (
         whole
-        and all(call.error for call in whole)
+        and all(call.error is not None for call in whole)
         and any(call.asked["call"] == "update" for call in failed)
         and methods.get("update_weight") is not None
-    )
-    if went and not never_whole:
+    ):
         return True
-    if not ended:
-        say_why_training_fails(part, seen.role, failed)
+    if ended:
+        return False  # exit_call is named
+    errors = [call.error for call in training if call.error is not None]
+    if not errors:
+        part.blocked = ("uncallable", "it has neither update_weight nor train_epoch")
+        return False
+    error = errors[0]
+    text = observed.error_text(error)
+    arguments = observed.field(error, "type") == "TypeError" and any(
+        words in str(observed.field(error, "message")) for words in ARGUMENT_ERRORS
+    )
+    if observed.field(error, "type") == "TooLong":
+        part.blocked = ("uncallable", f"one step takes too long: {text}")
+    elif arguments and observed.field(error, "line") is None:
+        part.blocked = ("uncallable", text)
+    else:
+        part.add(CRASHES[role], f"It says: {text}", {"text": text, "markdown": f"`{text}`"})
     return False
 
 
-def say_why_training_fails(part, role, failed):
-    """The verdict on a model whose training fails for any input, by the first error."""
-    if not failed:
-        part.blocked = ("uncallable", "it has neither update_weight nor train_epoch")
-        return
-    error, text = failed[0].error, observed.error_text(failed[0].error)
-    by_arguments = observed.error_type(error) == "TypeError" and any(
-        words in str(observed.field(error, "message")) for words in ARGUMENT_ERRORS
-    )
-    if observed.error_type(error) == "TooLong":
-        part.blocked = ("uncallable", f"one step takes too long: {text}")
-    elif by_arguments and observed.field(error, "line") is None:
-        part.blocked = ("uncallable", text)
-    else:
-        part.add(CRASHES[role], f"It says: {text}", certificate.crash(error, failed[0]))
+def is_encoded(key):
+    return key.endswith("_onehot")
 
 
-def differ(before, after):
+def _differ(before, after):
     return any(
         name not in after or after[name].shape != value.shape or not (after[name] == value).all()
         for name, value in before.items()
@@ -176,76 +172,91 @@ def differ(before, after):
 # Deviations
 
 
+def has_own_bias_column(value):
+    layout = observed.mapped(observed.field(value, "layout"))
+    return any(observed.field(slot, "extra") for slot in layout.values())
+
+
 def is_silent_update(value):
     """Whether update_weight is missing or empty, so that it says nothing."""
     return observed.field(value, "methods", "update_weight") != "filled"
 
 
-def takes_l2(seen, asks_for_it):
+def takes_l2(results, asks_for_it):
     """Whether the penalty can be passed to logistic regression: by its name, or (where the edition
     asks for it) by **kwargs.
     """
-    signature = observed.mapped(observed.field(seen.result("update"), "signature"))
-    return any(
-        any(word in name.lower() for word in PENALTY_WORDS)
-        or (asks_for_it and kind == VAR_KEYWORD and method != "__init__")
-        for method in ("update_weight", "train_epoch", "__init__")
-        for name, kind, _ in signature.get(method, ())
-    )
-
-
-def add_deviations(part, seen, context):
-    """What differs from the skeleton's interface without being a mistake."""
-    keys = [key for key in seen.checks if key.startswith(f"{seen.role}/")]
-    value = next((seen.results[key] for key in keys if key in seen.results), {})
-    layout = observed.mapped(observed.field(value, "layout"))
-    calls = [
-        call for key in keys for call in observed.calls(seen.checks[key], seen.results.get(key))
-    ]
-    notes = {str(note) for call in calls for note in observed.listed(call.raw.get("notes"))}
-    update = observed.field(value, "methods", "update_weight")
-    start = observed.field(seen.result("initial"), "initial", "W", "std")
-    linear = seen.role != "mlp"
-    found = {
-        "renamed_class": observed.field(value, "renamed"),
-        "conv_W_transposed": any(observed.field(s, "transposed") for s in layout.values()),
-        "own_bias_column": bool(seen.with_column),
-        "own_shuffle": any(call.raw.get("shuffled") for call in calls),
-        "state_in_train_epoch": "state_in_train_epoch" in notes,
-        "no_update_weight": linear and update != "filled",
-        "requires_kwargs": linear
-        and update == "filled"
-        and any(note.startswith("requires") for note in notes),
-        "lr_random_init": seen.role == "logistic_regression"
-        and isinstance(start, float)
-        and start > 1e-12,
-        **signature_deviations(seen.role, value, context),
-    }
-    for id, there in found.items():
-        if there:
-            part.add(id)
-
-
-def signature_deviations(role, value, context):
-    """{id: True} of how the methods' parameters differ from the skeleton's."""
-    found = {}
+    value = results.get("logistic_regression/update")
     signature = observed.mapped(observed.field(value, "signature"))
+    for method in ("update_weight", "train_epoch", "__init__"):
+        for parameter in observed.listed(signature.get(method)):
+            if not isinstance(parameter, list) or len(parameter) != 3:
+                continue
+            name, kind = str(parameter[0]).lower(), parameter[1]
+            if asks_for_it and kind == VAR_KEYWORD and method != "__init__":
+                return True
+            if any(word in name for word in ("l2", "reg", "penalty", "lambda", "lmbd", "decay")):
+                return True
+    return False
+
+
+def add_deviations(part, role, checks, results, context):
+    """What differs from the skeleton's interface without being a mistake."""
+    value = next((results[k] for k in checks if k.startswith(f"{role}/") and k in results), {})
+    if observed.field(value, "renamed"):
+        part.add("renamed_class")
+    layout = observed.mapped(observed.field(value, "layout"))
+    if any(observed.field(slot, "transposed") for slot in layout.values()):
+        part.add("conv_W_transposed")
+    if has_own_bias_column(value):
+        part.add("own_bias_column")
+    _signature_deviations(part, role, value, context)
+    notes = set()
+    for key in checks:
+        if key.startswith(f"{role}/") and "calls" in checks[key]:
+            for call in observed.calls(checks[key], results.get(key)):
+                notes |= {str(note) for note in observed.listed(call.raw.get("notes"))}
+                if call.raw.get("shuffled"):
+                    part.add("own_shuffle")
+    if "state_in_train_epoch" in notes:
+        part.add("state_in_train_epoch")
+    if role != "mlp":
+        update = observed.field(value, "methods", "update_weight")
+        if update != "filled":
+            part.add("no_update_weight")
+        elif any(note.startswith("requires") for note in notes):
+            part.add("requires_kwargs")
+    if role == "logistic_regression":
+        initial = observed.field(results.get(f"{role}/initial"), "initial", "W")
+        deviation = observed.field(initial, "std")
+        if isinstance(deviation, (int, float)) and deviation > 1e-12:
+            part.add("lr_random_init")
+
+
+def _signature_deviations(part, role, value, context):
+    signature = observed.mapped(observed.field(value, "signature"))
+    layered = context.edition == "ist-2022" and role == "mlp"
     for method, names in SKELETON.items():
-        parameters = signature.get(method)  # [[name, kind, whether it is required]]
+        parameters = [
+            p
+            for p in observed.listed(signature.get(method))
+            if isinstance(p, list) and len(p) == 3 and isinstance(p[0], str)
+        ]
         if not parameters:
             continue
         if method == "__init__" and role == "mlp":
-            names = [*names, "hidden_size"] + ["layers"] * (context.edition == "ist-2022")
+            names = [*names, "hidden_size"] + (["layers"] if layered else [])
         named = [p for p in parameters if p[1] not in (VAR_POSITIONAL, VAR_KEYWORD)]
-        required = [name for name, _, is_required in named if is_required]
-        spare = [name for name in required if not name.startswith(HYPERPARAMETERS)]
-        if method == "__init__":
-            found["ctor_extra_arg"] = len(required) > len(names)
-        elif len(spare) > len(names):
-            found["predict_contract" if method == "predict" else "extra_arg"] = True
-        if named and not set(names) <= {p[0] for p in named}:
-            found["renamed_param"] = True
+        required = [p for p in named if p[2]]
+        if method == "__init__" and len(required) > len(names):
+            part.add("ctor_extra_arg")
+        hyper = ("learning_rate", "l2_penalty", "lr", "eta", "alpha", "reg", "l2")
+        spare = [p for p in required if not str(p[0]).startswith(hyper)]
+        if method != "__init__" and len(spare) > len(names):
+            part.add("predict_contract" if method == "predict" else "extra_arg")
+        if named and not {n for n in names} <= {p[0] for p in named}:
+            part.add("renamed_param")
+        keywords = any(p[1] == VAR_KEYWORD for p in parameters)
         asked = method in ("update_weight", "train_epoch") and context.edition == "ist-2024"
-        if asked and all(kind != VAR_KEYWORD for _, kind, _ in parameters):
-            found["no_kwargs"] = True
-    return found
+        if asked and not keywords:
+            part.add("no_kwargs")

@@ -1,64 +1,69 @@
 """Judges predict: on a batch, one example at a time, and where one row's scores are huge."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from checks import certificate, observed
-from checks.judge_large_scores import LARGEST, OVERFLOWS
-from checks.mistakes import changes
-from checks.twins import TEXTBOOKS
-
-# The fields of a textbook that predict shares with training.
-FORWARD = {"hidden_bias", "activation", "output"}
 
 
-def judge_predictions(part, seen, explanation, context):
+def judge_predictions(part, calls, context, scores, crash=None):
     """Compare predict with the classes of the largest scores.
 
-    The calls are those of experiments.py: predict, evaluate, predict with a huge first row.
+    calls   predict, evaluate, predict with a huge first row: as experiments.py asks for them
+    scores  [(ids, function(parameters, X) -> scores or None)], the right ones first
     """
-    calls = seen.calls("predict")
-    ordinary, evaluation, far = calls if len(calls) == 3 else (None, None, None)
+    ordinary = next((c for c in calls if c.asked["call"] == "predict"), None)
+    evaluation = next((c for c in calls if c.asked["call"] == "evaluate"), None)
+    far = next((c for c in reversed(calls) if c.asked["call"] == "predict"), None)
     if ordinary is None or ordinary.before is None:
         return
-    if observed.error_type(ordinary.error) == "SystemExit":
-        text = observed.error_text(ordinary.error)
-        part.add("exit_call", text, certificate.crash(ordinary.error, ordinary))
+    if observed.field(ordinary.error, "type") == "SystemExit":
+        part.add("exit_call", observed.error_text(ordinary.error))
         return
-    if seen.scores(TEXTBOOKS[seen.role].scores, ordinary) is None:
-        return
-    found, deviations = observed.labels(ordinary.returned, len(ordinary.X), context.n_classes)
-    rows = observed.listed(ordinary.raw.get("rows"))
-    for ids, function in score_functions(seen.role, explanation):
-        expected = seen.scores(function, ordinary).argmax(axis=1)
-        as_a_batch = found is not None and np.array_equal(found, expected)
-        alone = right_rows(rows, expected, context.n_classes) or (found is None and not ids)
-        if as_a_batch or (alone and evaluated_right(evaluation, seen, function)):
-            for id in [*ids, *(deviations if as_a_batch else ["predict_contract"])]:
+    n, k = len(ordinary.X), context.n_classes
+    found, deviations = observed.labels(ordinary.returned, n, k)
+    for ids, function in scores:
+        table = function(ordinary.before, ordinary.X)
+        if table is None:
+            continue
+        expected = table.argmax(axis=1)
+        if found is not None and np.array_equal(found, expected):
+            for id in [*ids, *deviations]:
                 part.add(id)
-            if as_a_batch:
-                judge_far(part, seen, far, function, context)
+            judge_far(part, far, function, context)
             return
-    judge_wrong_predictions(part, seen, ordinary, found, context)
-
-
-def score_functions(role, explanation):
-    """[(ids, function(weights, x) -> scores)]: right, as it trains, and with a mistake of its own."""
-    right = TEXTBOOKS[role]
-    found = [((), right.scores)]
-    if role != "mlp":
-        return [
-            *found,
-            (("perc_sign_argmax",), lambda weights, x: np.sign(right.scores(weights, x))),
-        ]
-    if explanation is not None and not explanation.is_right:
-        found.append(((), explanation.textbook.scores))
-    for entry, change in changes("mlp"):
-        shared = {name: value for name, value in change.items() if name in FORWARD}
-        if shared:
-            found.append(((entry.id,), replace(right, **shared).scores))
-    return found
+        rows = observed.listed(ordinary.raw.get("rows"))
+        if right_rows(rows, expected, k) and evaluated_right(evaluation, function):
+            for id in ids:
+                part.add(id)
+            part.add("predict_contract")
+            return
+        if found is None and not ids and evaluated_right(evaluation, function):
+            part.add("predict_contract")
+            return
+    table = scores[0][1](ordinary.before, ordinary.X)
+    if table is None:
+        return
+    single = observed.number(ordinary.returned)
+    flat = (float(table.argmax()), float(table.T.argmax()))
+    if single is not None and (single in flat or single > k):
+        part.add("predict_no_axis", "", certificate.no_axis())
+        return
+    if any(name in part.found for name in ("mlp_crash", "perc_crash", "lr_crash")):
+        return
+    if found is None and ordinary.error is not None:
+        if observed.field(ordinary.error, "type") == "NotImplementedError":
+            part.notes.append("predict is not written yet")
+            return
+        text = observed.error_text(ordinary.error)
+        if observed.field(ordinary.error, "type") in ("MissingHelper", "TooLong"):
+            part.notes.append(f"predict was not judged: {text}")
+            return
+        if crash:
+            part.add(crash, f"predict says: {text}", {"text": text, "markdown": f"`{text}`"})
+            return
+        part.unknown.append((f"predict fails: {text}", None))
+        return
+    part.unknown.append(certificate.unknown_predictions(table, found, ordinary.returned))
 
 
 def right_rows(rows, expected, n_classes):
@@ -74,52 +79,28 @@ def right_rows(rows, expected, n_classes):
     return True
 
 
-def evaluated_right(call, seen, function):
+def evaluated_right(call, scores):
     """Whether evaluate gives the fraction of right predictions."""
-    table = seen.scores(function, call)
+    if call is None or call.before is None:
+        return False
+    table = scores(call.before, call.X)
     if table is None:
         return False
     fraction = np.mean(table.argmax(axis=1) == call.y)
     return any(abs(value - fraction) < 1e-6 for value in observed.numbers(call.returned))
 
 
-def judge_far(part, seen, call, function, context):
+def judge_far(part, call, scores, context):
     """A batch in which the scores of the first row are larger than exp can take."""
-    table = seen.scores(function, call)
-    if table is None or not np.isfinite(table).all():
+    if call is None or call.before is None or "X" not in call.asked:
         return
-    if observed.error_type(call.error) in OVERFLOWS:
-        part.add("softmax_unstable", "It shows in predict.", certificate.crash(call.error, call))
+    table = scores(call.before, call.X)
     found, _ = observed.labels(call.returned, len(call.X), context.n_classes)
-    if found is None:
+    if table is None or found is None or not np.isfinite(table).all():
         return
-    expected = table.argmax(axis=1)
-    wrong = np.flatnonzero(found != expected)
+    wrong = np.flatnonzero(found != table.argmax(axis=1))
     others = wrong[wrong > 0]
     if len(others) and (found[others] == 0).all():
-        part.add("predict_global_max", "", certificate.global_maximum(found, expected))
-    elif len(wrong) and len(others) == 0 and np.abs(table[0]).max() > LARGEST:
+        part.add("predict_global_max", "", certificate.global_maximum())
+    elif len(wrong) and len(others) == 0 and np.abs(table[0]).max() > 709:
         part.add("softmax_unstable", "It shows in predict.", certificate.large_scores())
-
-
-def judge_wrong_predictions(part, seen, call, found, context):
-    """Name what predict does, where its classes are not those of any scores."""
-    table = seen.scores(TEXTBOOKS[seen.role].scores, call)
-    single = observed.number(call.returned)
-    flat = (float(table.argmax()), float(table.T.argmax()))
-    if single is not None and (single in flat or single > context.n_classes):
-        part.add("predict_no_axis", "", certificate.no_axis(single, len(call.X)))
-    elif any(name in part.found for name in ("mlp_crash", "perc_crash", "lr_crash")):
-        return
-    elif found is not None or not call.error:
-        part.unknown.append(certificate.unknown_predictions(table, found, call.returned))
-    elif observed.error_type(call.error) == "NotImplementedError":
-        part.notes.append("predict is not written yet")
-    elif observed.error_type(call.error) in ("MissingHelper", "TooLong"):
-        part.notes.append(f"predict was not judged: {observed.error_text(call.error)}")
-    elif seen.role == "mlp":
-        text = observed.error_text(call.error)
-        part.add("mlp_crash", f"predict says: {text}", certificate.crash(call.error, call))
-    else:
-        text = f"predict fails: {observed.error_text(call.error)}"
-        part.unknown.append((text, certificate.crash(call.error, call)))

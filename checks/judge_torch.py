@@ -1,30 +1,47 @@
 """Judges Question 2: logistic regression, the feedforward network and train_batch, in PyTorch."""
 
-from itertools import product
-
 import numpy as np
 
 from checks import certificate_torch as certificate
-from checks import experiments_torch, interface, network, observed
-from checks.certificate import crash
+from checks import experiments_torch, network, observed
+from checks.certificate import said
 from checks.verdict import Part
 
 
 def blocked(part, values, results):
-    """Whether torch is missing, or a class absent, unfinished or uncallable for every input."""
-    if "torch is not installed" in observed.listed(observed.field(results.get("load"), "notes")):
+    """Whether a class is absent, unfinished or uncallable for every input."""
+    load = observed.field(results.get("load"), "error")
+    if load is not None:
+        part.blocked = ("uncallable", observed.error_text(load))
+    elif "torch is not installed" in observed.listed(observed.field(results.get("load"), "notes")):
         part.blocked = ("uncallable", "torch is not installed")
-        return True
-    return interface.blocked(part, values, results)
+    elif not values:
+        part.blocked = ("uncallable", "nothing came back from it")
+    elif any(observed.field(value, "absent") for value in values):
+        part.blocked = ("absent", "it was not found")
+    else:
+        errors = [constructor_error(value) for value in values]
+        if all(errors):
+            if any(observed.field(value, "constructor_empty") for value in values) or any(
+                observed.field(error, "type") == "NotImplementedError" for error in errors
+            ):
+                part.blocked = ("unfinished", "the constructor is not written yet")
+            else:
+                part.blocked = ("uncallable", observed.error_text(errors[0]))
+    return part.blocked is not None
+
+
+def constructor_error(value):
+    return observed.field(value, "constructor_error") or observed.field(value, "error")
 
 
 def forward_error(value):
     return observed.field(value, "eval", "error")
 
 
-def outputs_of(value):
+def outputs_of(value, mode="eval"):
     """The outputs (batch, classes) of a forward pass; None where they are not that."""
-    found = observed.field(value, "eval", "outputs")
+    found = observed.field(value, mode, "outputs")
     if observed.field(found, "kind") in ("tuple", "list"):
         found = next(iter(observed.listed(found.get("items"))), None) or found
     data = observed.array(observed.field(found, "data"))
@@ -34,38 +51,23 @@ def outputs_of(value):
 
 
 def fitted(check, value):
-    """The Fit of one configuration; None where no known network gives its outputs."""
-    X, outputs = np.array(check["X"]), outputs_of(value)
-    if outputs is None or len(outputs) != len(X):
-        return None
+    """(Fit or None, parameters, X) of one configuration."""
+    X = np.array(check["X"])
     parameters = network.read_parameters(observed.field(value, "parameters"))
-    return network.fit(parameters, X, outputs, check.get("activation", "relu"))
+    outputs = outputs_of(value)
+    if outputs is None or len(outputs) != len(X):
+        return None, parameters, X
+    return network.fit(parameters, X, outputs, check.get("activation", "relu")), parameters, X
 
 
-def is_unfinished(part, values, errors):
-    """Whether a forward pass that fails is not written yet; the part says so."""
-    if any(observed.error_type(error) == "NotImplementedError" for error in errors):
-        part.blocked = ("unfinished", "forward is not written yet")
-    elif not any(observed.listed(observed.field(value, "parameters")) for value in values):
-        part.blocked = ("unfinished", "the model has no parameters")
-    return part.blocked is not None
-
-
-def returns_nothing(part, value):
-    if observed.field(value, "eval", "outputs", "kind") == "none":
-        part.blocked = ("unfinished", "forward returns nothing")
-    return part.blocked is not None
-
-
-def judge_output(part, found, value):
+def add_output(part, name):
     """What comes after the last layer, where nothing should."""
-    name, rows = found.output, (found.scores[0], outputs_of(value)[0])
     if name in ("softmax", "softmax over the batch"):
-        part.add("softmax_before_ce", "", certificate.softmax_twice(*rows))
+        part.add("softmax_before_ce", "", certificate.softmax_twice())
     elif name == "sigmoid":
-        part.add("sigmoid_before_ce", "", certificate.sigmoid_before(*rows))
+        part.add("sigmoid_before_ce", "", certificate.sigmoid_before())
     elif name in ("relu", "tanh", "tanh twice"):
-        part.add("activation_on_output", "", certificate.activation_on_output(name, *rows))
+        part.add("activation_on_output", "", certificate.activation_on_output(name))
     elif name == "log_softmax":
         part.notes.append(
             "the model ends in log_softmax, which changes nothing for CrossEntropyLoss"
@@ -80,16 +82,23 @@ def judge_linear(checks, results):
         return part
     error = forward_error(value)
     if error is not None:
-        if not is_unfinished(part, [value], [error]):
-            part.add("torch_lr_crash", f"It says: {observed.error_text(error)}", crash(error))
+        if observed.field(error, "type") == "NotImplementedError":
+            part.blocked = ("unfinished", "forward is not written yet")
+        elif any(not observed.listed(observed.field(value, "parameters")) for _ in "1"):
+            part.blocked = ("unfinished", "the model has no parameters")
+        else:
+            text = observed.error_text(error)
+            part.add("torch_lr_crash", f"It says: {text}", said(text))
         return part
-    found = fitted(checks[key], value)
+    found, _, X = fitted(checks[key], value)
     if found is None or len(found.layers) != 1:
-        if not returns_nothing(part, value):
-            part.unknown.append(("The outputs are not W x + b with the model's own W and b.", None))
+        if observed.field(value, "eval", "outputs", "kind") == "none":
+            part.blocked = ("unfinished", "forward returns nothing")
+            return part
+        part.unknown.append(("The outputs are not W x + b with the model's own W and b.", None))
         return part
-    judge_output(part, found, value)
-    common(part, value, found, checks[key])
+    add_output(part, found.output)
+    common(part, value, found, checks[key], X)
     if found.layers[0].bias is None:
         part.unknown.append(("The model has no bias: its outputs are W x.", None))
     if found.layers[0].transposed:
@@ -112,13 +121,11 @@ def judge_other_classes(part, value):
         for each in observed.listed(observed.field(value, "initial"))
     ]
     fixed = shapes and not any(experiments_torch.OTHER_CLASSES in shape for shape in shapes)
-    if error is not None:
-        part.add("hardcoded_n_classes", f"({observed.error_text(error)})", crash(error))
-    elif fixed:
-        part.add("hardcoded_n_classes")
+    if error is not None or fixed:
+        part.add("hardcoded_n_classes", observed.error_text(error) if error else "")
 
 
-def common(part, value, found, check):
+def common(part, value, found, check, X):
     """What holds for each module: its class's name, what is registered, its gradients."""
     if observed.field(value, "renamed"):
         part.add("renamed_class")
@@ -132,8 +139,8 @@ def common(part, value, found, check):
         part.add("params_not_registered", f"({', '.join(hidden[:6])})", certificate.unregistered())
         return
     gradients = observed.field(value, "eval", "gradients")
-    X, weight = np.array(check["X"]), np.array(check["weight"])
-    if weight.shape == found.scores.shape:
+    weight = np.array(check["weight"])
+    if weight.shape == (len(X), found.layers[-1].W.shape[0]):
         if observed.field(value, "eval", "outputs", "requires_grad") is False:
             part.unknown.append(("The outputs carry no gradient: nothing can be trained.", None))
         elif gradients is not None:
@@ -149,32 +156,37 @@ def common(part, value, found, check):
 def judge_network(checks, results):
     """The Part of the feedforward network."""
     part = Part()
-    configurations = product(experiments_torch.LAYERS, experiments_torch.ACTIVATIONS)
-    keys = {(layers, name): f"torch_mlp/{layers}/{name}" for layers, name in configurations}
+    keys = {(layers, name): f"torch_mlp/{layers}/{name}"
+            for layers in experiments_torch.LAYERS for name in experiments_torch.ACTIVATIONS}  # fmt: skip
     values = {at: results[key] for at, key in keys.items() if key in results}
     if blocked(part, list(values.values()), results):
         return part
-    errors = {at: interface.constructor_error(v) or forward_error(v) for at, v in values.items()}
+    errors = {at: constructor_error(v) or forward_error(v) for at, v in values.items()}
     if all(errors.values()):
-        if not is_unfinished(part, values.values(), errors.values()):
-            part.blocked = ("uncallable", observed.error_text(next(iter(errors.values()))))
+        first = next(iter(errors.values()))
+        if any(observed.field(e, "type") == "NotImplementedError" for e in errors.values()):
+            part.blocked = ("unfinished", "forward is not written yet")
+        elif not any(observed.listed(observed.field(v, "parameters")) for v in values.values()):
+            part.blocked = ("unfinished", "the model has no parameters")
+        else:
+            part.blocked = ("uncallable", observed.error_text(first))
         return part
     fits = {at: fitted(checks[keys[at]], value) for at, value in values.items() if not errors[at]}
     judge_tanh(part, errors, values)
     judge_other_classes(part, results.get("torch_mlp/other"))
     judge_depth(part, fits, errors)
-    for at, found in fits.items():
+    for at, (found, _, X) in fits.items():
         if found is None:
-            if returns_nothing(part, values[at]):
+            if observed.field(values[at], "eval", "outputs", "kind") == "none":
+                part.blocked = ("unfinished", "forward returns nothing")
                 return part
             part.unknown.append(
                 (f"layers={at[0]}, {at[1]}: no known network gives the outputs.", None)
             )
             continue
-        judge_output(part, found, values[at])
         judge_activations(part, at, found)
-        judge_dropout(part, at, found, values[at], checks[keys[at]])
-        common(part, values[at], found, checks[keys[at]])
+        judge_dropout(part, at, found, X, values[at], checks[keys[at]])
+        common(part, values[at], found, checks[keys[at]], X)
         judge_sizes(part, found, checks[keys[at]])
     return part
 
@@ -184,14 +196,14 @@ def judge_tanh(part, errors, values):
     tanh = [at for at in errors if at[1] == "tanh"]
     failed = [at for at in tanh if errors[at] and (at[0], "relu") in relu]
     if failed and len(failed) == len([at for at in tanh if (at[0], "relu") in relu]):
-        error = errors[failed[0]]
-        part.add("tanh_unsupported", f"It says: {observed.error_text(error)}", crash(error))
+        text = observed.error_text(errors[failed[0]])
+        part.add("tanh_unsupported", f"It says: {text}", said(text))
 
 
 def judge_depth(part, fits, errors):
     """The number of hidden layers used for layers=1, 2, 3."""
     used, shared = {}, False
-    for (layers, _), found in fits.items():
+    for (layers, _), (found, _, _) in fits.items():
         if found is not None:
             middle = [layer.weight.name for layer in found.layers[1:-1]]
             used.setdefault(layers, len(found.layers) - 1)
@@ -199,33 +211,38 @@ def judge_depth(part, fits, errors):
     failed = {at[0]: error for at, error in errors.items() if error and at[1] == "relu"}
     if shared:
         part.add("shared_hidden_layer", "", certificate.depth(used))
-    off = {count - layers for layers, count in used.items()}
-    deep = {count - layers for layers, count in used.items() if layers >= 2}
-    fixed = len(used) > 1 and len(set(used.values())) == 1
-    if off <= {0} or len(used) < 2:
+    if len(used) < 2:
         if failed:
             add_limited(part, used, failed)
-    elif fixed and len(used) == 3:
+        return
+    wrong = {layers: count - layers for layers, count in used.items() if count != layers}
+    if not wrong:
+        if failed:
+            add_limited(part, used, failed)
+        return
+    deep = {layers: count - layers for layers, count in used.items() if layers >= 2}
+    if len(set(used.values())) == 1 and len(used) == 3:
         part.add("layers_ignored", f"It is {used[1]} always.", certificate.depth(used))
-    elif deep == {1}:
+    elif deep and set(deep.values()) == {1}:
         part.add("layers_plus_one", "", certificate.depth(used))
-    elif deep == {-1}:
+    elif deep and set(deep.values()) == {-1}:
         part.add("layers_minus_one", "", certificate.depth(used))
-    elif fixed:
+    elif len(set(used.values())) == 1:
         part.add("layers_ignored", "", certificate.depth(used))
-    elif 0 in off:
+    elif any(count == layers for layers, count in used.items()):
         add_limited(part, used, failed)
     else:
-        part.unknown.append((f"Hidden layers for layers=1, 2, 3: {used}", certificate.depth(used)))
+        part.unknown.append((f"Hidden layers for layers=1, 2, 3: {used}", None))
 
 
 def add_limited(part, used, failed):
-    texts = [f"layers={k} fails: {observed.error_text(error)}" for k, error in failed.items()]
-    part.add("layers_limited", "; ".join(texts), certificate.depth(used))
+    said = [f"layers={k} fails: {observed.error_text(error)}" for k, error in failed.items()]
+    part.add("layers_limited", "; ".join(said), certificate.depth(used))
 
 
 def judge_activations(part, at, found):
     layers, asked = at
+    add_output(part, found.output)
     for number, name in enumerate(found.activations):
         place = f"It is so in hidden layer {number + 1} for layers={layers}, {asked}."
         if name == "none":
@@ -238,7 +255,7 @@ def judge_activations(part, at, found):
             part.unknown.append((f"The activation is {name}, not {asked}.", None))
 
 
-def judge_dropout(part, at, found, value, check):
+def judge_dropout(part, at, found, X, value, check):
     """Where dropout stands in training, and that it is off in evaluation."""
     layers, _ = at
     quiet = observed.listed(observed.field(value, "eval", "events"))
@@ -255,7 +272,7 @@ def judge_dropout(part, at, found, value, check):
         return
     if any(not observed.field(event, "training") for event in events):
         events = [event for event in events if observed.field(event, "training")]
-    placed = network.place_dropouts(found, np.array(check["X"]), events)
+    placed = network.place_dropouts(found, X, events)
     if placed.unplaced:
         part.notes.append(f"layers={layers}: a dropout was found that fits nowhere")
         return

@@ -4,12 +4,10 @@ import numpy as np
 
 from checks import certificate_torch as certificate
 from checks import observed
-from checks.certificate import crash
+from checks.certificate import said
 from checks.judge_torch import blocked
 from checks.twins import batch_step, mean_cross_entropy, softmax
 from checks.verdict import Part
-
-ACCUMULATED = "The gradients of earlier batches are added to: they are never set to zero."
 
 
 def summed_cross_entropy(logits, y):
@@ -33,35 +31,34 @@ def judge(checks, results):
     part, key = Part(), "torch_train_batch/mean"
     value = results.get(key)
     if blocked(part, [value] if value is not None else [], results):
+        if part.blocked[0] != "uncallable" or observed.field(value, "steps") is None:
+            return part
+        part.blocked = None
+    error = observed.field(value, "error")
+    if error is not None:
+        if observed.field(error, "type") == "NotImplementedError":
+            part.blocked = ("unfinished", "train_batch is not written yet")
+        elif observed.field(value, "own_model", "works"):
+            text = observed.error_text(error)
+            part.add("tb_needs_model_attrs", f"It says: {text}", said(text))
+            returned = observed.field(value, "own_model", "returned")
+            if observed.field(returned, "kind") == "tensor":
+                part.add("loss_tensor_returned", "", certificate.tensor_returned())
+        else:
+            part.blocked = ("uncallable", observed.error_text(error))
         return part
-    error = observed.field(value, "failed")
-    own_model = observed.field(value, "own_model")
-    if observed.error_type(error) == "NotImplementedError" or observed.field(value, "empty"):
+    if observed.field(value, "empty"):
         part.blocked = ("unfinished", "train_batch is not written yet")
-    elif error is None:
-        judge_training(part, checks, results)
-    elif own_model:
-        part.add("tb_needs_model_attrs", f"It says: {observed.error_text(error)}", crash(error))
-        if observed.field(own_model, "returned", "kind") == "tensor":
-            part.add("loss_tensor_returned", "", certificate.tensor_returned())
-    else:
-        part.blocked = ("uncallable", observed.error_text(error))
-    return part
-
-
-def judge_training(part, checks, results):
-    """The steps and losses of two batches, by either criterion and with a penalty passed."""
-    keys = [f"torch_train_batch/{name}" for name in ("mean", "sum", "l2")]
-    mean, other, optional = [train_steps(checks[key], results.get(key)) for key in keys]
-    if mean is None:
-        part.unknown.append(("What was returned could not be read.", None))
-        return
+        return part
+    mean = train_steps(checks[key], value)
+    other = train_steps(checks["torch_train_batch/sum"], results.get("torch_train_batch/sum"))
     explain_training(part, checks, mean, other)
-    if not part.has_wrong() and optional and not same_steps(optional, mean):
+    optional = train_steps(checks["torch_train_batch/l2"], results.get("torch_train_batch/l2"))
+    if not part.has_wrong() and optional and mean and not same_steps(optional, mean):
         part.add("optional_l2_in_loss")
-    notes = observed.field(results.get(keys[0]), "steps")[0].get("notes")
-    if "extra_arg" in observed.listed(notes):
+    if "extra_arg" in observed.listed(observed.field(value, "steps", 0, "notes")):
         part.add("extra_arg")
+    return part
 
 
 def train_steps(check, value):
@@ -112,56 +109,61 @@ def steps_agree(seen, expected):
 
 
 def explain_training(part, checks, mean, other):
-    """Find the way of training that makes the steps by both criteria; judge what it returns."""
+    """Find what the two batches' steps and losses agree with."""
     check, other_check = checks["torch_train_batch/mean"], checks["torch_train_batch/sum"]
-    first, right = mean[0], expected_steps(check, mean_cross_entropy)[0]
-    returned = np.nan if first[0] is None else first[0]
-    step = certificate.batch_step(check, right[2:], first[2:])
-    certificates = {
-        "softmax_before_ce": certificate.softmax_twice(),
-        "criterion_ignored": certificate.own_criterion(),
-        "extra_l2_in_loss": certificate.extra_penalty(right[0], returned),
-        "no_update": step,
-    }
-    for ids, criterion, other_criterion, more in ways_of_training(check, returned - right[0]):
-        expected = expected_steps(check, criterion, **more)
-        agrees = steps_agree(mean, expected)
-        if agrees and other is not None and other_criterion is not None:
-            agrees = steps_agree(other, expected_steps(other_check, other_criterion))
-        if not agrees:
-            continue
-        for id in ids:
-            part.add(id, "", certificates[id])
-        if "accumulate" in more:
-            part.unknown.append((ACCUMULATED, step))
-        judge_returned(part, mean, expected)
+    if mean is None:
+        part.unknown.append(("What was returned could not be read.", None))
         return
-    part.unknown.append(("The weights after a batch are not those of one optimiser step.", step))
-
-
-def ways_of_training(check, surplus):
-    """[(ids, the criterion as it is used, the other one, more arguments of expected_steps)]
-
-    surplus is what the loss that was returned has more than the right one.
-    """
-    mean_of, sum_of = mean_cross_entropy, summed_cross_entropy
-    soft_mean, soft_sum = softmax_first(mean_of), softmax_first(sum_of)
-    size = (np.array(check["W"]) ** 2).sum() + (np.array(check["b"]) ** 2).sum()
-    penalties = [penalty for penalty in (surplus / size, 0.01, 0.005) if abs(penalty) > 1e-5]
-    return [
-        ((), mean_of, sum_of, {}),
-        (("criterion_ignored",), mean_of, mean_of, {}),
-        (("softmax_before_ce",), soft_mean, soft_sum, {}),
-        (("softmax_before_ce", "criterion_ignored"), soft_mean, soft_mean, {}),
-        (("no_update",), mean_of, None, {"updates": False}),
-        ((), mean_of, None, {"accumulate": True}),
-        *[(("extra_l2_in_loss",), mean_of, None, {"penalty": penalty}) for penalty in penalties],
+    first, loss_kind = mean[0][0], mean[0][1]
+    ways = [
+        (None, {"criterion": mean_cross_entropy}, {"criterion": summed_cross_entropy}),
+        ("criterion_ignored", {"criterion": mean_cross_entropy}, {"criterion": mean_cross_entropy}),
+        *[
+            (id, {"criterion": softmax_first(mean_cross_entropy)}, {"criterion": softmax_first(o)})
+            for id, o in (("softmax_before_ce", summed_cross_entropy), ("both", mean_cross_entropy))
+        ],
+        ("no_update", {"criterion": mean_cross_entropy, "updates": False}, None),
+        ("accumulate", {"criterion": mean_cross_entropy, "accumulate": True}, None),
     ]
+    size = (np.array(check["W"]) ** 2).sum() + (np.array(check["b"]) ** 2).sum()
+    if first is not None:
+        plain = mean_cross_entropy(np.array(check["batches"][0][0]) @ np.array(check["W"]).T
+                                   + np.array(check["b"]), check["batches"][0][1])[0]  # fmt: skip
+        penalties = [(first - plain) / size, 0.01, 0.005]
+        for penalty in penalties:
+            if abs(penalty) > 1e-5:
+                more = {"criterion": mean_cross_entropy, "penalty": penalty}
+                ways.append(("extra_l2_in_loss", more, None))
+                ways.append(
+                    ("both_l2", more, {"criterion": mean_cross_entropy, "penalty": penalty})
+                )
+    for id, way, other_way in ways:
+        expected = expected_steps(check, **way)
+        if not steps_agree(mean, expected):
+            continue
+        compared = other is not None and other_way is not None
+        if compared and not steps_agree(other, expected_steps(other_check, **other_way)):
+            continue
+        if id == "accumulate":
+            part.unknown.append(
+                ("The gradients of earlier batches are added to: they are never set to zero.", None)
+            )
+        elif id == "both":
+            part.add("softmax_before_ce", "", certificate.softmax_twice())
+            part.add("criterion_ignored", "", certificate.own_criterion())
+        elif id == "both_l2":
+            part.add("extra_l2_in_loss", "", certificate.extra_penalty())
+        elif id == "criterion_ignored":
+            part.add(id, "", certificate.own_criterion())
+        elif id is not None:
+            part.add(id, "", certificate.extra_penalty() if "l2" in id else None)
+        judge_returned(part, mean, expected, loss_kind)
+        return
+    part.unknown.append(("The weights after a batch are not those of one optimiser step.", None))
 
 
-def judge_returned(part, mean, expected):
+def judge_returned(part, mean, expected, kind):
     """The loss that is returned: a number, that of the forward pass before the step."""
-    kind = mean[0][1]
     if kind == "none":
         part.add("loss_not_returned")
         return

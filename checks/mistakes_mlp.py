@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks.entry import wrong
+from checks.entry import Entry
 from checks.mistakes_linear import sigmoid
 from checks.twins import identity, relu, softmax
 
@@ -34,6 +34,18 @@ def leaky(z):
     return np.where(z > 0, z, 0.01 * z)
 
 
+def leaky_slope(z, h, back):
+    return np.where(z > 0, 1, 0.01)
+
+
+def softplus(z):
+    return np.log1p(np.exp(z))
+
+
+def hidden_softmax(z):
+    return softmax(z)
+
+
 NO_ACTIVATION = [
     {"activation": identity, "slope": lambda z, h, back: np.ones_like(z)},
     {"activation": identity},
@@ -41,9 +53,9 @@ NO_ACTIVATION = [
 OTHER_ACTIVATIONS = [
     {"activation": np.tanh, "slope": lambda z, h, back: 1 - h**2},
     {"activation": sigmoid, "slope": lambda z, h, back: h * (1 - h)},
-    {"activation": leaky, "slope": lambda z, h, back: np.where(z > 0, 1, 0.01)},
-    {"activation": lambda z: np.log1p(np.exp(z)), "slope": lambda z, h, back: sigmoid(z)},
-    {"activation": softmax, "slope": lambda z, h, back: h * (1 - h)},
+    {"activation": leaky, "slope": leaky_slope},
+    {"activation": softplus, "slope": lambda z, h, back: sigmoid(z)},
+    {"activation": hidden_softmax, "slope": lambda z, h, back: h * (1 - h)},
     {"activation": np.tanh},
     {"activation": sigmoid},
     {"activation": np.abs, "slope": lambda z, h, back: np.sign(z)},
@@ -74,84 +86,100 @@ BACKWARD = [
 ]
 
 TABLE = [
-    wrong(
+    Entry(
         "bias_grad_wrong",
+        "wrong",
         "The gradient of the biases is one number for all units",
         "Each unit's bias has a gradient of its own, the error at that unit. Summed over the units, "
         "or taken from one of them, it moves all biases alike.",
         "What shape does the bias have, and what shape its gradient? Over which axis is it summed?",
-        mlp=[
-            *[{"bias_gradient_1": f} for f in COLLAPSED],
-            *[{"bias_gradient_2": f} for f in COLLAPSED],
-            *[{"bias_gradient_1": f, "bias_gradient_2": f} for f in COLLAPSED],
-        ],
+        {
+            "mlp": [
+                *[{"bias_gradient_1": f} for f in COLLAPSED],
+                *[{"bias_gradient_2": f} for f in COLLAPSED],
+                *[{"bias_gradient_1": f, "bias_gradient_2": f} for f in COLLAPSED],
+            ]
+        },
     ),
-    wrong(
+    Entry(
         "forward_bias_wrong",
+        "wrong",
         "The hidden units all get one unit's bias",
         "In training the first number of b1 is added to every hidden unit, so the biases of the "
         "others are trained and never used.",
         "Print the shapes of W1 x and of b1 where they are added.",
-        mlp=[
-            {"hidden_bias": lambda b: np.full_like(b, b[0])},
-            {"hidden_bias": lambda b: np.full_like(b, b[-1])},
-            {"hidden_bias": lambda b: np.full_like(b, b.sum())},
-            {"hidden_bias": np.zeros_like},
-        ],
+        {
+            "mlp": [
+                {"hidden_bias": lambda b: np.full_like(b, b[0])},
+                {"hidden_bias": lambda b: np.full_like(b, b[-1])},
+                {"hidden_bias": lambda b: np.full_like(b, b.sum())},
+                {"hidden_bias": np.zeros_like},
+            ]
+        },
     ),
-    wrong(
+    Entry(
         "relu_grad_wrong",
+        "wrong",
         "The derivative of relu is not relu's",
         "Going back through relu, the error passes where the unit was above 0 and stops where it "
         "was not. Here something else is multiplied in, so W1 and b1 get another gradient.",
         "What is the slope of max(z, 0) at z = 3, and at z = -3?",
-        mlp=[{"slope": slope} for slope in SLOPES],
+        {"mlp": [{"slope": slope} for slope in SLOPES]},
     ),
-    wrong(
+    Entry(
         "no_hidden_activation",
+        "wrong",
         "The hidden layer has no activation",
         "Without a nonlinear function between them, two linear layers are one linear layer: the "
         "network can say no more than logistic regression.",
         "What stands between W1 x + b1 and W2?",
-        mlp=NO_ACTIVATION,
+        {"mlp": NO_ACTIVATION},
     ),
-    wrong(
+    Entry(
         "wrong_activation",
+        "wrong",
         "Another activation than relu",
         "The hidden units are not max(z, 0), so the network is another one than was asked for.",
         "Which function does the handout name for the hidden layer?",
-        mlp=OTHER_ACTIVATIONS,
+        {"mlp": OTHER_ACTIVATIONS},
     ),
-    wrong(
+    Entry(
         "relu_on_output",
+        "wrong",
         "relu is applied to the output scores",
         "Negative scores are cut to 0 before the softmax. Classes below 0 become equal, and no "
         "error tells them apart.",
         "After which layers does the activation come?",
-        mlp=[
-            {"output": relu},
-            {"output": relu, "output_slope": lambda scores: (scores > 0).astype(float)},
-        ],
+        {
+            "mlp": [
+                {"output": relu},
+                {"output": relu, "output_slope": lambda scores: (scores > 0).astype(float)},
+            ]
+        },
     ),
-    wrong(
+    Entry(
         "grad_wrong_activation",
+        "wrong",
         "The gradient of W2 uses relu's derivative, not the hidden units",
         "The gradient of W2 is the error times what W2 was multiplied with, the values of the "
         "hidden units; here their derivative stands in its place.",
         "W2 is multiplied with h going forward. With what is the error multiplied going back?",
-        mlp=[
-            {"second_input": lambda z, h: (h > 0).astype(float)},
-            {"second_input": lambda z, h: z},
-            {"second_input": lambda z, h: np.ones_like(h)},
-        ],
+        {
+            "mlp": [
+                {"second_input": lambda z, h: (h > 0).astype(float)},
+                {"second_input": lambda z, h: z},
+                {"second_input": lambda z, h: np.ones_like(h)},
+            ]
+        },
     ),
-    wrong(
+    Entry(
         "backward_wrong",
+        "wrong",
         "The backward pass is not the gradient",
         "What goes back is not the derivative of the loss (such as where the loss itself is "
         "multiplied in, or where W2 has changed before the error goes through it), so the steps do "
         "not follow the loss.",
         "Compare with a numerical gradient: change one weight by 1e-5 and look at the loss.",
-        mlp=BACKWARD,
+        {"mlp": BACKWARD},
     ),
 ]

@@ -63,15 +63,11 @@ class Layer:
 
 @dataclass
 class Fit:
-    """How a network computes its outputs: its layers in order, activations, what comes last.
-
-    scores  what the last layer gives, (batch, classes), before `output`
-    """
+    """How a network computes its outputs: its layers in order, activations, what comes last."""
 
     layers: list
     activations: list
     output: str
-    scores: np.ndarray
 
 
 def read_parameters(listed):
@@ -86,9 +82,14 @@ def read_parameters(listed):
 
 def linear_layers(parameters, n_in, n_out):
     """The ways to read parameters as layers from n_in to n_out units, likely ones first."""
-    matrices = [p for p in parameters if p.value.ndim == 2]
-    found = [with_bias(p, parameters, False) for p in matrices if p.value.shape == (n_out, n_in)]
-    for weight in matrices:  # where nn.Linear is not used, W may be (in, out)
+    found = []
+    for weight in parameters:
+        if weight.value.ndim != 2:
+            continue
+        shape = weight.value.shape
+        if shape == (n_out, n_in):
+            found.append(with_bias(weight, parameters, False))
+    for weight in parameters:  # where nn.Linear is not used, W may be (in, out)
         may_be = n_in != n_out or not weight.name.endswith("weight")
         if may_be and weight.value.shape == (n_in, n_out):
             found.append(with_bias(weight, parameters, True))
@@ -118,36 +119,48 @@ def close(a, b):
 
 def fit(parameters, X, outputs, activation):
     """The Fit that gives the outputs without dropout, the likeliest of those; None if none does."""
-    for layers in sequences(parameters, X.shape[1], outputs.shape[1]):
-        for names in activation_choices(len(layers) - 1, activation):
-            pairs = [(layer.W, layer.b) for layer in layers]
-            scores, _ = feedforward(pairs, X, [ACTIVATIONS[name] for name in names])
-            for output, function in OUTPUTS.items():
-                if close(function(scores), outputs):
-                    return Fit(layers, list(names), output, scores)
+    n_features, n_classes = X.shape[1], outputs.shape[1]
+    sizes = sorted({p.value.shape[i] for p in parameters if p.value.ndim == 2 for i in (0, 1)})
+    for hidden in sizes:
+        found = fit_hidden(parameters, X, outputs, activation, n_features, hidden, n_classes)
+        if found is not None:
+            return found
+    for layer in linear_layers(parameters, n_features, n_classes):
+        for name, function in OUTPUTS.items():
+            if close(function(X @ layer.W.T + layer.b), outputs):
+                return Fit([layer], [], name)
     return None
 
 
-def sequences(parameters, n_features, n_classes):
-    """Orders in which layers may be used: with hidden ones of some size, then one layer alone."""
-    sizes = sorted({p.value.shape[i] for p in parameters if p.value.ndim == 2 for i in (0, 1)})
-    for hidden in sizes:
-        firsts = linear_layers(parameters, n_features, hidden)
-        lasts = linear_layers(parameters, hidden, n_classes)
-        between = linear_layers(parameters, hidden, hidden)
-        for middle, first, last in product(middles(between), firsts, lasts):
-            if first is not last:
-                yield [first, *middle, last]
-    for layer in linear_layers(parameters, n_features, n_classes):
-        yield [layer]
+def fit_hidden(parameters, X, outputs, activation, n_features, hidden, n_classes):
+    firsts = linear_layers(parameters, n_features, hidden)
+    lasts = linear_layers(parameters, hidden, n_classes)
+    if not firsts or not lasts:
+        return None
+    between = linear_layers(parameters, hidden, hidden)
+    for sequence in sequences(firsts, between, lasts):
+        for names in activation_choices(len(sequence) - 1, activation):
+            functions = [ACTIVATIONS[name] for name in names]
+            pairs = [(layer.W, layer.b) for layer in sequence]
+            scores, _ = feedforward(pairs, X, functions)
+            for output, function in OUTPUTS.items():
+                if close(function(scores), outputs):
+                    return Fit(sequence, list(names), output)
+    return None
 
 
-def middles(between):
-    """Orders of the layers between the first and the last: all once, then fewer, with repetitions."""
-    found = [list(between)]
+def sequences(firsts, between, lasts):
+    """Orders in which layers may be used: all once, then fewer, then with repetitions."""
+    middles = [list(between)]
     for length in range(MAX_LAYERS):
-        found += [list(chosen) for chosen in product(between[:MAX_LAYERS], repeat=length)]
-    return found
+        for chosen in product(between[:MAX_LAYERS], repeat=length):
+            if list(chosen) not in middles:
+                middles.append(list(chosen))
+    for middle in middles:
+        for first in firsts:
+            for last in lasts:
+                if first is not last:
+                    yield [first, *middle, last]
 
 
 def activation_choices(n, activation):
@@ -161,7 +174,7 @@ def activation_choices(n, activation):
 
 def gradients_agree(fit_, X, weight, gradients, allowed=2e-3):
     """The names of parameters whose gradient is not that of the fitted network."""
-    if fit_.output != "none":
+    if fit_.output not in ("none",):
         return []
     pairs = [(layer.W, layer.b) for layer in fit_.layers]
     slopes = [SLOPES[name] for name in fit_.activations]
@@ -192,10 +205,12 @@ class Dropouts:
 
     places      of each: "input", "output", ("before", k) or ("after", k) for hidden layer k
     unplaced    how many fit nowhere
+    outputs     what the network gives with them, or None
     """
 
     places: list
     unplaced: int
+    outputs: np.ndarray | None
 
 
 def place_dropouts(fit_, X, events):
@@ -225,12 +240,15 @@ def place_dropouts(fit_, X, events):
         before = len(places)
         z = dropped(z, ("before", number))
         if name == "tanh twice":
-            x = np.tanh(dropped(np.tanh(z), ("after", number)))
+            x = dropped(np.tanh(z), ("after", number))
+            x = np.tanh(x)
         else:
             x = ACTIVATIONS[name](z)
         if len(places) == before or not np.array_equal(x, z):
             x = dropped(x, ("after", number))
     last = fit_.layers[-1]
-    scores = dropped(x @ last.W.T + last.b, "output")
-    dropped(OUTPUTS[fit_.output](scores), "output")
-    return Dropouts(places, len(waiting))
+    scores = x @ last.W.T + last.b
+    scores = dropped(scores, "output")
+    outputs = OUTPUTS[fit_.output](scores)
+    outputs = dropped(outputs, "output")
+    return Dropouts(places, len(waiting), outputs)

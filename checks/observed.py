@@ -31,40 +31,30 @@ def mapped(value):
     return value if isinstance(value, dict) else {}
 
 
-def error_type(error):
-    """The name of an error's class; None where there is no error."""
-    return field(error, "type")
-
-
-def error_message(error):
-    """The last line of an error, as Python prints it."""
-    kind, message = str(field(error, "type"))[:60], str(field(error, "message") or "")[:200]
-    return " ".join(f"{kind}: {message}".split()).rstrip(": ")
-
-
 def error_text(error):
-    """The same, with its line in the submission where that is known."""
+    """The last line of an error, with its line in the submission where that is known."""
+    kind, message = str(field(error, "type"))[:60], str(field(error, "message") or "")[:200]
     line = field(error, "line")
-    return error_message(error) + (f" (line {line})" if isinstance(line, int) else "")
+    place = f" (line {line})" if isinstance(line, int) else ""
+    return " ".join(f"{kind}: {message}".split()).rstrip(": ") + place
 
 
 @dataclass
 class Call:
     """One call: what was asked, and what came of it.
 
-    asked     the call, as in the request
+    asked     the call of the request
     before    {name: array} of the parameters, or None where they were not found
     after     the same after it; a parameter whose shape changed is left out
     returned  the description of what was returned, a dict
-    error     what was raised, as a dict; empty if nothing was
-    raw       all that the child said
+    error     a dict, or None
     """
 
     asked: dict
     before: dict | None
     after: dict | None
     returned: dict
-    error: dict
+    error: dict | None
     raw: dict
 
     @property
@@ -83,6 +73,10 @@ class Call:
     def y(self):
         return np.atleast_1d(np.array(self.asked["y"]))
 
+    @property
+    def is_finite(self):
+        return self.after is not None and all(np.isfinite(v).all() for v in self.after.values())
+
 
 def parameters(value):
     if not isinstance(value, dict):
@@ -94,18 +88,23 @@ def parameters(value):
 def calls(check, value):
     """The calls of a check with what the child said of them."""
     said = listed(field(value, "calls"))
-    return [
-        Call(
-            asked,
-            parameters(answer.get("before")),
-            parameters(answer.get("after")),
-            mapped(answer.get("returned")),
-            mapped(answer.get("error")),
-            answer,
+    found = []
+    for asked, answer in zip(check["calls"], said, strict=False):
+        if not isinstance(answer, dict):
+            continue
+        returned = answer.get("returned")
+        error = answer.get("error")
+        found.append(
+            Call(
+                asked,
+                parameters(answer.get("before")),
+                parameters(answer.get("after")),
+                returned if isinstance(returned, dict) else {"kind": "missing"},
+                error if isinstance(error, dict) else None,
+                answer,
+            )
         )
-        for asked, answer in zip(check.get("calls", ()), said, strict=False)
-        if isinstance(answer, dict)
-    ]
+    return found
 
 
 def number(described):

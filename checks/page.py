@@ -44,7 +44,7 @@ def write(judged, points):
         verdicts={**VERDICTS, "mistake": "a mistake"},
         glyphs=GLYPHS,
         severities=SEVERITIES,
-        counts=counts(judged),
+        counts=_counts_with_names(judged),
         shared_notes=shared_notes(judged),
         points={part: points[part] for part in shown},
         # A part that carries as many points as the others needs no mention of them.
@@ -61,3 +61,23 @@ def _with_code(text):
         Markup("<code>{}</code>").format(piece) if number % 2 else Markup.escape(piece)
         for number, piece in enumerate(pieces)
     )
+
+
+def _counts_with_names(judged):
+    """`summary.counts` with the submissions themselves, as their numbers on the page."""
+    return [
+        {
+            "finding": finding,
+            "number": number,
+            "who": [
+                index
+                for index, submission in enumerate(judged)
+                if any(
+                    each["id"] == finding["id"]
+                    for found in submission.parts.values()
+                    for each in found["findings"]
+                )
+            ],
+        }
+        for finding, number in counts(judged)
+    ]

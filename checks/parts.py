@@ -65,27 +65,17 @@ class Judged:
         return fields
 
 
-def finding(id, title, explanation, hint, certificate=None, severity="wrong"):
-    """A finding as every format has it; a certificate is {"text", "markdown"}."""
-    return {
-        "id": id,
-        "severity": severity,
-        "title": title,
-        "explanation": explanation,
-        "hint": hint,
-        "certificate": certificate,
-    }
-
-
 def failed(submission, only, sentence, edition=None):
     """The Judged of a submission that the judge itself failed on: each part is uncallable."""
-    said = finding(
-        "judge_failed",
-        "Not judged",
-        clean(f"The judge itself failed: {sentence}", 500),
-        "This is no verdict on the program: look at it yourself.",
-    )
-    parts = {part: {"verdict": "uncallable", "findings": [said]} for part in only}
+    finding = {
+        "id": "judge_failed",
+        "severity": "wrong",
+        "title": "Not judged",
+        "explanation": clean(f"The judge itself failed: {sentence}", 500),
+        "hint": "This is no verdict on the program: look at it yourself.",
+        "certificate": None,
+    }
+    parts = {part: {"verdict": "uncallable", "findings": [finding]} for part in only}
     name, path = submission.name, printable(submission.source)
     return Judged(name, path, edition or submission.edition, parts, submission.notes)
 

@@ -39,7 +39,7 @@ def main():
                 if isinstance(loaded, BaseException):
                     raise loaded
                 if check["kind"] == "load":
-                    value = {"notes": loaded.notes}
+                    value = loaded.report()
                 else:
                     value = sibling(kinds[check["kind"]]).run_check(loaded, check)
         except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too

@@ -4,7 +4,6 @@ An argument is filled by its name where the name tells, else by its place in the
 plausible guess.
 """
 
-import contextlib
 import inspect
 import re
 
@@ -38,7 +37,6 @@ GUESSES = {
     "false": False, "activation": "relu", "dropout": 0.0, "learning_rate": 0.5, "l2_penalty": 0.0,
     "device": "cpu", "hidden": 13, "n_classes": 6, "n_features": 9,
 }  # fmt: skip
-MAX_NUMBERS = 20_000  # of one array that is sent back
 
 
 def meaning(name):
@@ -144,19 +142,33 @@ def described(value, depth=0):
     if type(value).__module__.startswith("torch") and hasattr(value, "detach"):
         found = described(value.detach().cpu().numpy())
         return {**found, "kind": "tensor", "requires_grad": bool(value.requires_grad)}
-    if isinstance(value, (bool, int, float, np.generic, np.ndarray)):
-        kind, found = "array" if isinstance(value, np.ndarray) else "number", np.asarray(value)
-        said = {"kind": kind, "dtype": found.dtype.kind, "shape": list(found.shape)}
-        readable = found.dtype.kind in "biuf" and found.size <= MAX_NUMBERS
-        return {**said, "data": numbers(found)} if readable else said
+    if isinstance(value, (bool, np.bool_)):
+        return {"kind": "number", "dtype": "bool", "data": float(value)}
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, complex):
+        dtype = value.dtype.kind if isinstance(value, np.generic) else type(value).__name__[0]
+        return {"kind": "number", "dtype": dtype, "data": float(value)}
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf" or value.size > 20_000:
+            return {"kind": "array", "dtype": value.dtype.kind, "shape": list(value.shape)}
+        return {
+            "kind": "array",
+            "dtype": value.dtype.kind,
+            "shape": list(value.shape),
+            "data": numbers(value),
+        }
     if isinstance(value, (list, tuple)) and depth < 3:
-        kind, most = ("list", 200) if isinstance(value, list) else ("tuple", 6)
-        items = [described(item, depth + 1) for item in value[:most]]
-        with contextlib.suppress(ValueError):  # parts of different lengths
-            whole = described(np.asarray(value))
-            if "data" in whole:
-                return {**whole, "kind": kind, "items": items if kind == "tuple" else []}
-        return {"kind": kind, "items": items}
+        kind = "list" if isinstance(value, list) else "tuple"
+        try:
+            whole = np.asarray(value)
+            if whole.dtype.kind in "biuf" and 0 < whole.size <= 20_000:
+                found = described(whole)
+                items = (
+                    [described(item, depth + 1) for item in value[:6]] if kind == "tuple" else []
+                )
+                return {**found, "kind": kind, "items": items}
+        except ValueError:  # parts of different lengths
+            whole = None
+        return {"kind": kind, "items": [described(item, depth + 1) for item in value[:200]]}
     if isinstance(value, dict) and depth < 3:
         items = [described(item, depth + 1) for item in list(value.values())[:50]]
         return {"kind": "dict", "items": items}

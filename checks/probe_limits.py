@@ -38,15 +38,14 @@ def time_limit(seconds):
 
 
 def described_error(error):
-    """{"type", "message", "line", "code"} of what was raised; the last two are of the line of the
-    submission where it happened, or None.
-    """
-    line, code, message = None, None, ""
+    """{"type", "message", "line"} of what was raised; line is the submission's own, or None."""
+    line = where = None
     with contextlib.suppress(Exception):
         frames = traceback.extract_tb(error.__traceback__)
         own = [f for f in frames if not f.filename.startswith((HERE, sys.prefix, "<"))]
         if own:
-            line, code = own[-1].lineno, own[-1].line
+            line, where = own[-1].lineno, own[-1].name
+    message = ""
     with contextlib.suppress(BaseException):
         message = str(error)[:300]
-    return {"type": type(error).__name__, "message": message, "line": line, "code": code}
+    return {"type": type(error).__name__, "message": message, "line": line, "function": where}

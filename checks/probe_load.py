@@ -24,11 +24,21 @@ class Loaded:
 
     def __init__(self, module, tree):
         self.module, self.tree = module, tree
-        self.notes, self.cache = [], {}
+        self.stubbed, self.failed, self.notes = [], [], []
+        self.cache = {}
 
-    def left_out(self, statement, error):
-        said = described_error(error)
-        self.notes.append(f"line {statement.lineno}: {said['type']}: {said['message']}"[:200])
+    def report(self):
+        classes = {}
+        for name, value in list(vars(self.module).items()):
+            if isinstance(value, type):
+                classes[name] = [base.__module__ + "." + base.__name__ for base in value.__mro__]
+        return {
+            "classes": classes,
+            "functions": [n for n, v in vars(self.module).items() if callable(v)][:500],
+            "stubbed": self.stubbed,
+            "failed": self.failed,
+            "notes": self.notes,
+        }
 
 
 class MissingHelper(ImportError):
@@ -150,12 +160,12 @@ def execute(statement, loaded, path):
             return
         except ImportError as error:
             if not replace_missing(error, loaded):
-                loaded.left_out(statement, error)
+                loaded.failed.append([statement.lineno, described_error(error)])
                 return
         except BaseException as error:
             if isinstance(error, TooLong) and not isinstance(statement, ast.Assign):
                 raise
-            loaded.left_out(statement, error)
+            loaded.failed.append([statement.lineno, described_error(error)])
             return
 
 
@@ -164,6 +174,8 @@ def replace_missing(error, loaded):
     name = error.name or ""
     if not name or name.split(".")[0] in ("numpy", "submission"):
         return False
+    if name.split(".")[0] == "torch" and "torch" not in loaded.stubbed:
+        loaded.notes.append("torch is not installed")
     if isinstance(error, ModuleNotFoundError):
         for part in parents(name):
             if part not in sys.modules:
@@ -171,17 +183,16 @@ def replace_missing(error, loaded):
                     importlib.import_module(part)
                 except ImportError:
                     sys.modules[part] = StandInModule(part)
+                    loaded.stubbed.append(part)
                     package, _, child = part.rpartition(".")
                     if package:
                         setattr(sys.modules[package], child, sys.modules[part])
-                    else:
-                        loaded.notes.append(f"{part} is not installed")
         return True
     wanted = getattr(error, "name_from", None) or _name_in(str(error))
     module = sys.modules.get(name)
     if wanted and module is not None and not hasattr(module, wanted):
         setattr(module, wanted, Stand(f"{name}.{wanted}"))
-        loaded.notes.append(f"{name} has no {wanted}")
+        loaded.stubbed.append(f"{name}.{wanted}")
         return True
     return False
 
@@ -210,31 +221,29 @@ def quiet_shuffles():
     def kept(*_, **__):
         shuffles.append("shuffle")
 
-    def choose(choice):
-        def choose_(a, size=None, replace=True, p=None, **more):
-            number = a if isinstance(a, (int, np.integer)) else len(a)
-            if not replace and size == number and p is None:
-                return in_order(a)
-            return choice(a, size, replace, p, **more)
+    choice = np.random.choice
 
-        return choose_
+    def choose(a, size=None, replace=True, p=None):
+        number = a if isinstance(a, (int, np.integer)) else len(a)
+        if not replace and size == number and p is None:
+            return in_order(a)
+        return choice(a, size, replace, p)
 
-    class Quiet:
-        """A generator of NumPy's, old or new, whose shuffles keep the order."""
+    class Generator(np.random.Generator):
+        def permutation(self, x, *_, **__):
+            return in_order(x)
 
-        def __init__(self, *seed):
-            super().__init__(*seed)
-            self.permutation, self.permuted, self.shuffle = in_order, in_order, kept
-            self.choice = choose(super().choice)
+        def shuffle(self, *_, **__):
+            kept()
 
-    class Generator(Quiet, np.random.Generator):
-        pass
+    class RandomState(np.random.RandomState):
+        def permutation(self, x):
+            return in_order(x)
 
-    class RandomState(Quiet, np.random.RandomState):
-        pass
+        def shuffle(self, x):
+            kept()
 
-    np.random.permutation, np.random.shuffle = in_order, kept
-    np.random.choice = choose(np.random.choice)
+    np.random.permutation, np.random.shuffle, np.random.choice = in_order, kept, choose
     np.random.default_rng = lambda seed=None: Generator(np.random.PCG64(seed))
     np.random.RandomState = RandomState
     random.shuffle = kept
@@ -296,16 +305,10 @@ def source_of(loaded, cls, method):
         if method in vars(base):
             for node in ast.walk(loaded.tree):
                 if isinstance(node, ast.ClassDef) and node.name == base.__name__:
-                    return source_of_function(node, method)
+                    for part in node.body:
+                        if isinstance(part, ast.FunctionDef) and part.name == method:
+                            return part
             return None
-    return None
-
-
-def source_of_function(tree, name):
-    """The ast of the first function of a name in a tree; None if there is none."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return node
     return None
 
 

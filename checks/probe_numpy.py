@@ -5,7 +5,6 @@ to one model; each may first set the parameters, and reports them before and aft
 """
 
 import ast
-import contextlib
 
 import numpy as np
 import probe_calls as calls
@@ -22,6 +21,7 @@ def run_check(loaded, check):
     if cls is None:
         return {"absent": True}
     value = {
+        "class": cls.__name__,
         "renamed": renamed,
         "methods": methods(loaded, cls),
         "signature": signatures(cls),
@@ -48,20 +48,28 @@ def run_check(loaded, check):
 def methods(loaded, cls):
     """{method: "filled" or "empty"} of those the class has."""
     found = {}
-    for name in ("__init__", "update_weight", "train_epoch"):
+    for name in ("__init__", "update_weight", "train_epoch", "predict", "evaluate"):
         source = loading.source_of(loaded, cls, name)
         if hasattr(cls, name):
             found[name] = "empty" if source is not None and loading.is_empty(source) else "filled"
+            if name == "train_epoch" and source is not None:
+                found["returns_in_loop"] = any(
+                    isinstance(part, ast.Return)
+                    for loop in ast.walk(source)
+                    if isinstance(loop, (ast.For, ast.While))
+                    for part in ast.walk(loop)
+                )
     return found
 
 
 def signatures(cls):
-    """{method: [[parameter, its kind, whether it is required]]}, without self."""
     found = {}
     for name in ("__init__", "update_weight", "train_epoch", "predict"):
-        with contextlib.suppress(AttributeError, TypeError, ValueError):
+        try:
             parameters = calls.inspect.signature(getattr(cls, name)).parameters.values()
-            found[name] = [[p.name, int(p.kind), p.default is p.empty] for p in parameters][1:]
+        except (AttributeError, TypeError, ValueError):
+            continue
+        found[name] = [[p.name, int(p.kind), p.default is p.empty] for p in parameters][1:]
     return found
 
 
@@ -113,7 +121,7 @@ def kept_hyperparameters(loaded, cls, role, model):
         taken -= {calls.meaning(str(p[0])) for p in signatures(cls).get(method, ())}
     return {
         name: calls.meaning(name)
-        for name, value in weights.attributes(model).items()
+        for name, value in vars(model).items()
         if isinstance(value, (int, float))
         and calls.meaning(name) in taken & {"learning_rate", "l2_penalty"}
     }
@@ -131,7 +139,7 @@ class Player:
         """Find the parameters: on this model, or as they were found on one of clearer dimensions."""
         n_classes, n_features, hidden = self.dims
         key = (self.cls, self.role)
-        if len(set(self.dims)) == 3 and min(self.dims) > 2:
+        if len({n_classes, n_features, hidden}) == 3 and min(self.dims) > 2:
             if self.role == "mlp":
                 self.layout, found = weights.mlp_layout(self.model, n_classes, n_features, hidden)
                 self.hidden = found or hidden
@@ -139,14 +147,26 @@ class Player:
                 self.layout = weights.linear_layout(self.model, n_classes, n_features)
             if self.layout is not None:
                 self.loaded.cache.setdefault(key, self.layout)
-        elif key in self.loaded.cache:
-            self.layout = self.loaded.cache[key].at_other_sizes(*self.dims)
+        else:
+            known = self.loaded.cache.get(key)
+            if known is not None:
+                sizes = {"b": n_classes, "b1": hidden, "b2": n_classes}
+                slots = {
+                    name: {**slot, "size": sizes[name]} if name in sizes else slot
+                    for name, slot in known.slots.items()
+                }
+                self.layout = weights.Layout(slots)
 
     def layout_report(self):
-        slots = self.layout.slots if self.layout is not None else {}
+        if self.layout is None:
+            return None
         return {
-            name: {what: slot.get(what) for what in ("transposed", "extra")}
-            for name, slot in slots.items()
+            name: {
+                "path": weights.word(slot["paths"][0]),
+                "transposed": slot.get("transposed", False),
+                "extra": slot.get("extra", 0),
+            }
+            for name, slot in self.layout.slots.items()
         }
 
     def reading(self, before=None, brief=False):
@@ -161,9 +181,10 @@ class Player:
         return {name: summary(value) for name, value in found.items()}
 
     def play(self, step):
-        """One call: {"before", "after"} and {"returned", "notes"} or {"error"}."""
+        """One call: {"set", "before", "after", "returned"} or {"error"}."""
         said = {}
-        self.set(step["set"])
+        if "set" in step:
+            said["set"] = self.set(step["set"])
         before = self.layout.read(self.model) if self.layout is not None else None
         if before is not None:
             said["before"] = {name: calls.numbers(value) for name, value in before.items()}
@@ -187,26 +208,31 @@ class Player:
         return said
 
     def set(self, values):
-        """Set the parameters that are named in `values`, as far as they were found."""
-        for name, slot in self.layout.slots.items() if self.layout is not None else ():
+        if self.layout is None:
+            return False
+        given = {}
+        for name, slot in self.layout.slots.items():
             if name not in values:
                 continue
             value = np.array(values[name], dtype=float)
             if slot.get("extra"):  # its bias column: the bias given, at the end
                 bias = values.get(name.replace("W", "b"), np.zeros(len(value)))
                 value = np.hstack([value, np.array(bias, dtype=float).reshape(-1, 1)])
-            self.layout.write(self.model, name, value)
+            given[name] = value
+        return self.layout.write(self.model, given)
 
     def update(self, step, hyper):
         """update_weight on one example; where it needs what train_epoch makes, after one epoch."""
-        x, y = np.array(step["x"]), np.int64(step["y"])
+        x, y = np.array(step["x"]), label(step["y"])
+        core = [("x", x), ("y", y)]
+        notes = []
         try:
-            returned, notes = self.call("update_weight", [("x", x), ("y", y)], hyper)
+            returned, notes = self.call("update_weight", core, hyper)
         except AttributeError as error:
             if "update_weight" in str(error) or not hasattr(self.cls, "train_epoch"):
                 raise
             self.call("train_epoch", [("x", x[None].copy()), ("y", np.array([y]))], hyper)
-            self.set(step["set"])
+            self.set(step.get("set", {}))
             returned, notes = self.call("update_weight", [("x", x.copy()), ("y", y)], hyper)
             notes = [*notes, "state_in_train_epoch"]
         return {"returned": calls.described(returned), "notes": notes}
@@ -240,10 +266,19 @@ class Player:
         return {"returned": calls.described(returned), "notes": notes}
 
     def call(self, method, core, hyper):
-        always = ()
-        if method in ("update_weight", "train_epoch"):
-            always = ("learning_rate",) if self.role == "mlp" else ("learning_rate", "l2_penalty")
-        return calls.call(getattr(self.model, method), core, hyper, always)
+        always = (
+            ("learning_rate", "l2_penalty") if method in ("update_weight", "train_epoch") else ()
+        )
+        if self.role == "mlp":
+            always = always[:1]
+        known = {
+            what: hyper[what] for what in ("learning_rate", "l2_penalty", "y") if what in hyper
+        }
+        return calls.call(getattr(self.model, method), core, known, always)
+
+
+def label(y):
+    return np.int64(y) if not isinstance(y, list) else np.array(y)
 
 
 def labels(y, onehot=None):
@@ -263,4 +298,11 @@ def summary(value):
         "kurtosis": fourth,
         "min": float(flat.min()),
         "max": float(flat.max()),
+        "zeros": int(np.count_nonzero(flat == 0)),
+        "last_column": [float(value[:, -1].mean()), float(value[:, -1].std())]
+        if value.ndim == 2
+        else None,
+        "first_column": [float(value[:, 0].mean()), float(value[:, 0].std())]
+        if value.ndim == 2
+        else None,
     }

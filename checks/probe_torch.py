@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 DROPOUTS = ("dropout", "dropout_", "dropout1d", "alpha_dropout", "feature_alpha_dropout")
+CHANCE = ("bernoulli", "bernoulli_", "rand", "rand_like")
 
 
 def run_check(loaded, check):
@@ -21,6 +22,7 @@ def run_check(loaded, check):
         return {"absent": True}
     source = loading.source_of(loaded, cls, "__init__")
     value = {
+        "class": cls.__name__,
         "renamed": renamed,
         "constructor_empty": source is not None and loading.is_empty(source),
     }
@@ -58,20 +60,22 @@ def build(cls, check):
         ]
     args, kwargs, notes = calls.arguments(cls, core, {})
     try:
-        model = cls(*args, **kwargs)
+        return cls(*args, **kwargs), notes
     except TypeError as error:
         try:
-            model, notes = cls(*[value for _, value in core]), []
+            return cls(*[value for _, value in core]), []
         except TypeError:
             raise error from None
-    if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
-        model(torch.zeros(2, check["dims"][1]))  # lazy layers are made by the first pass
-    return model, notes
 
 
 def summary(parameter):
     values = parameter.detach().double().numpy()
-    return {"shape": list(values.shape), "std": float(values.std())}
+    return {
+        "shape": list(values.shape),
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "max": float(np.abs(values).max()),
+    }
 
 
 def tensors(model):
@@ -116,6 +120,7 @@ def set_parameters(model, seed):
             listed.append(
                 {
                     "name": name.lstrip("."),
+                    "shape": list(tensor.shape),
                     "value": calls.numbers(tensor.detach().double().numpy()),
                     "registered": registered,
                 }
@@ -128,13 +133,15 @@ class Dropouts(TorchFunctionMode):
 
     def __init__(self, neutral):
         super().__init__()
-        self.neutral, self.events = neutral, []
+        self.neutral, self.events, self.chance = neutral, [], False
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name in DROPOUTS and (args or "input" in kwargs):
             return self.dropout(func, *args, **kwargs)
+        if name in CHANCE:
+            self.chance = True
         return func(*args, **kwargs)
 
     def dropout(self, func, input, p=0.5, training=None, inplace=False, train=None):
@@ -168,26 +175,27 @@ def evaluation(model, check):
     model.eval()
     with Dropouts(neutral=True) as mode:
         outputs = model(inputs(check))
-    found = {"outputs": calls.described(outputs), "events": mode.events}
-    weight = torch.tensor(check["weight"], dtype=torch.float32)
-    trainable = isinstance(outputs, torch.Tensor) and outputs.requires_grad
-    if trainable and weight.shape == outputs.shape:
-        model.zero_grad()
-        (outputs * weight).sum().backward()
-        found["gradients"] = {
-            name.lstrip("."): None if p.grad is None else calls.numbers(p.grad.double().numpy())
-            for name, p, _ in tensors(model)
-            if p.is_leaf
-        }
+    found = {"outputs": calls.described(outputs), "events": mode.events, "own_chance": mode.chance}
+    weight = check.get("weight")
+    if weight is not None and isinstance(outputs, torch.Tensor) and outputs.requires_grad:
+        weight = torch.tensor(weight, dtype=torch.float32)
+        if weight.shape == outputs.shape:
+            model.zero_grad()
+            (outputs * weight).sum().backward()
+            found["gradients"] = {
+                name.lstrip("."): None if p.grad is None else calls.numbers(p.grad.double().numpy())
+                for name, p, _ in tensors(model)
+                if p.is_leaf
+            }
     return found
 
 
 def training(model, check):
-    """The dropouts of a pass in training mode, made by masks that are given back."""
+    """The outputs in training mode, with dropout by masks that are given back."""
     model.train()
     with torch.no_grad(), Dropouts(neutral=False) as mode:
-        model(inputs(check))
-    return {"events": mode.events}
+        outputs = model(inputs(check))
+    return {"outputs": calls.described(outputs), "events": mode.events, "own_chance": mode.chance}
 
 
 def chance(model, check):
@@ -221,29 +229,39 @@ class Plain(nn.Module):
 
 def find_train_batch(loaded):
     functions = {n: v for n, v in vars(loaded.module).items() if callable(v)}
+    if "train_batch" in functions:
+        return functions["train_batch"], False
     for name, function in functions.items():
         if "train" in name.lower() and "batch" in name.lower() and not isinstance(function, type):
-            functions.setdefault("train_batch", function)
-            break
-    return functions.get("train_batch")
+            return function, True
+    return None, False
 
 
 def train_batch(loaded, check):
-    """Two batches in a row on a plain model; where that fails, on the submission's own."""
-    function = find_train_batch(loaded)
+    """Two batches in a row on a plain model; where that fails, one on the submission's own."""
+    function, renamed = find_train_batch(loaded)
     if function is None:
         return {"absent": True}
-    source = loading.source_of_function(loaded.tree, getattr(function, "__name__", ""))
-    value = {"empty": source is not None and loading.is_empty(source)}
+    source = next(
+        (
+            node
+            for node in loading.ast.walk(loaded.tree)
+            if isinstance(node, loading.ast.FunctionDef)
+            and node.name == getattr(function, "__name__", "")
+        ),
+        None,
+    )
+    value = {"renamed": renamed, "empty": source is not None and loading.is_empty(source)}
     n_classes, n_features = check["dims"][:2]
     model = Plain(n_classes, n_features)
     with torch.no_grad():
         model.only.weight.copy_(torch.tensor(check["W"]))
         model.only.bias.copy_(torch.tensor(check["b"]))
+    value["steps"] = []
     try:
-        value["steps"] = play(function, model, check)
+        play(function, model, check, value, list(model.parameters()))
     except BaseException as error:  # noqa: BLE001
-        value["failed"] = described_error(error)
+        value["error"] = described_error(error)
         value["own_model"] = with_own_model(loaded, function, check)
     return value
 
@@ -268,9 +286,14 @@ class Descent:
         return loss
 
 
-def play(function, model, check):
-    """[{"returned", "notes", "after"}] of the batches, one step each."""
-    optimizer, steps = Descent(model.parameters(), check["rate"]), []
+def criterion_of(name):
+    if name == "sum":
+        return nn.CrossEntropyLoss(reduction="sum")
+    return nn.CrossEntropyLoss()
+
+
+def play(function, model, check, value, parameters):
+    optimizer = Descent(model.parameters(), check["rate"])
     known = {"device": "cpu", **check.get("more", {})}
     for X, y in check["batches"]:
         core = [
@@ -278,21 +301,23 @@ def play(function, model, check):
             ("y", torch.tensor(y)),
             ("model", model),
             ("optimizer", optimizer),
-            ("criterion", nn.CrossEntropyLoss(reduction=check["criterion"])),
+            ("criterion", criterion_of(check["criterion"])),
         ]
         with time_limit(10):
             returned, notes = calls.call(function, core, known, tuple(check.get("more", {})))
         step = {"returned": calls.described(returned), "notes": notes}
-        step["after"] = [calls.numbers(p.detach().double().numpy()) for p in model.parameters()]
-        steps.append(step)
-    return steps
+        step["after"] = [calls.numbers(p.detach().double().numpy()) for p in parameters]
+        value["steps"].append(step)
 
 
 def with_own_model(loaded, function, check):
-    """{"returned"} of the first batch on the submission's own logistic regression; None if it fails."""
     cls, _ = loading.find_class(loaded, "logistic_regression", torch_module=True)
+    if cls is None:
+        return None
+    value = {"steps": []}
     try:
         model, _ = build(cls, {**check, "role": "logistic_regression"})
-        return {"returned": play(function, model, check)[0]["returned"]}
-    except BaseException:  # noqa: BLE001  # there may be no such class
-        return None
+        play(function, model, check, value, list(model.parameters()))
+    except BaseException as error:  # noqa: BLE001
+        return {"error": described_error(error)}
+    return {"works": True, "returned": value["steps"][0]["returned"]}

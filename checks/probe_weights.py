@@ -5,66 +5,43 @@ have any of the shapes (h,), (h, 1), (1, h), or be a further column of the weigh
 lists, dicts or objects of the submission.
 """
 
-import contextlib
-import os
-import sys
-import types
-from itertools import permutations
-
 import numpy as np
 
 CACHES = ("grad", "cache", "prev", "best", "veloc", "moment", "delta", "old_", "dw", "db")
-WEIGHTS = ("w", "theta", "coef", "peso")
-BIASES = ("b", "vies", "intercept", "offset")
 MAX_ARRAYS = 400
-MAX_DEPTH = 4
-NO_CONTAINERS = (
-    *(type(None), str, bytes, int, float, complex, np.generic, np.ufunc, type, types.ModuleType),
-    *(types.FunctionType, types.MethodType, types.BuiltinFunctionType),
-)
 
 
 def arrays(model):
     """{path: array} of everything in the model that can be read as an array of numbers."""
     found = {}
 
-    def visit(value, path):
-        if len(found) > MAX_ARRAYS or len(path) > MAX_DEPTH + 1:
+    def visit(value, path, depth):
+        if len(found) > MAX_ARRAYS or depth > 4:
             return
         if isinstance(value, np.ndarray):
             if value.dtype.kind in "iuf" and value.size:
-                found.setdefault(path, value)
+                found[path] = value
             elif value.dtype == object:
-                visit(list(value.ravel()[:200]), path)
+                for index, part in enumerate(value.ravel()[:200]):
+                    visit(part, (*path, index), depth + 1)
         elif isinstance(value, (list, tuple, dict)):
             parts = value.items() if isinstance(value, dict) else enumerate(value)
             parts = list(parts)[:200]
             for key, part in parts:
-                visit(part, (*path, ("item", key)))
+                visit(part, (*path, ("item", key)), depth + 1)
             stacked = stack([part for _, part in parts])
             if stacked is not None:
                 found.setdefault(path, stacked)
-        elif not isinstance(value, NO_CONTAINERS):
-            for name, part in attributes(value).items():
-                visit(part, (*path, name))
+        elif hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+            for name, part in list(vars(value).items()):
+                visit(part, (*path, name), depth + 1)
 
-    visit(model, ())
-    return found
-
-
-def attributes(value):
-    """{name: value} of an object's attributes; of the submission's own classes slots, properties
-    and class attributes too.
-    """
-    found = dict(getattr(value, "__dict__", {}))
-    for base in type(value).__mro__:
-        file = getattr(sys.modules.get(base.__module__), "__file__", None) or ""
-        for name, member in vars(base).items() if file.startswith(os.getcwd()) else ():
-            if isinstance(member, np.ndarray):
-                found.setdefault(name, member)
-            elif isinstance(member, (property, types.MemberDescriptorType)) and name not in found:
-                with contextlib.suppress(Exception):
-                    found[name] = getattr(value, name)
+    for name, value in list(vars(model).items()):
+        visit(value, (name,), 0)
+    for base in type(model).__mro__:
+        for name, value in list(vars(base).items()):
+            if isinstance(value, np.ndarray) and (name,) not in found:
+                visit(value, (name,), 0)
     return found
 
 
@@ -82,16 +59,9 @@ def stack(parts):
 
 
 def follow(model, path):
-    """What lies at a path: of attributes, ("item", key) and ("block", start, shape) of a vector."""
     value = model
     for step in path:
-        if not isinstance(step, tuple):
-            value = getattr(value, step)
-        elif step[0] == "item":
-            value = value[step[1]]
-        else:
-            _, start, shape = step
-            value = value[start : start + int(np.prod(shape))].reshape(shape)
+        value = value[step[1]] if isinstance(step, tuple) else getattr(value, step)
     return value
 
 
@@ -132,6 +102,9 @@ def write(model, path, values):
         setattr(owner, step, new)
 
 
+# A slot of the layout is (name, rows, columns); columns None for a bias.
+
+
 def matrix_form(shape, rows, columns):
     """How a matrix of `shape` holds (rows, columns): a dict, or None where it does not."""
     for transposed, (r, c) in ((False, shape), (True, shape[::-1])) if len(shape) == 2 else ():
@@ -141,52 +114,49 @@ def matrix_form(shape, rows, columns):
 
 
 def word(path):
-    return ".".join(str(p[1] if isinstance(p, tuple) else p) for p in path).lower()
-
-
-def is_cache(path):
-    return any(cache in word(path) for cache in CACHES)
+    return ".".join(str(p[1]) if isinstance(p, tuple) else p for p in path).lower()
 
 
 def rank_weight(path):
     parts = word(path).split(".")
-    named = any(p.startswith(WEIGHTS) or "weight" in p for p in parts)
-    return (is_cache(path), not named, len(path))
+    is_cache = any(cache in part for cache in CACHES for part in parts)
+    named = any(part.startswith(("w", "theta", "coef")) or "weight" in part for part in parts)
+    return (is_cache, not named, len(path))
 
 
 def rank_bias(path):
-    return (is_cache(path), not looks_like_bias(path), len(path))
+    name = word(path)
+    is_cache = any(cache in part for cache in CACHES for part in name.split("."))
+    return (is_cache, not looks_like_bias(path), len(path))
 
 
 def looks_like_bias(path):
-    return any(p.startswith(BIASES) or "bias" in p for p in word(path).split("."))
+    return any(part.startswith("b") or "bias" in part for part in word(path).split("."))
 
 
 class Layout:
-    """Where a model keeps its parameters, found once on a model whose dimensions all differ.
-
-    slots  {name: {"paths", "transposed", "extra"}}, extra 1 with a bias column; of a bias
-           {"paths", "size"}
-    """
+    """Where a model keeps its parameters, found once on a model whose dimensions all differ."""
 
     def __init__(self, slots):
-        self.slots = slots
+        self.slots = slots  # name -> {"paths", "transposed", "extra"}; a bias: {"paths"}
 
-    def at_other_sizes(self, n_classes, n_features, hidden):
-        """The same places in a model of other dimensions; None where they lie in one vector."""
-        if any(isinstance(s["paths"][0][-1], tuple) and s["paths"][0][-1][0] == "block"
-               for s in self.slots.values()):  # fmt: skip
-            return None
-        sizes = {"b": n_classes, "b1": hidden, "b2": n_classes}
-        slots = self.slots.items()
-        return Layout({n: {**s, "size": sizes[n]} if n in sizes else s for n, s in slots})
-
-    def write(self, model, name, value):
-        """Set a parameter, of its canonical shape; one that cannot be set stays as it is."""
-        slot = self.slots[name]
-        for path in slot["paths"]:
-            with contextlib.suppress(Exception):
-                write(model, path, value.T if slot.get("transposed") else value)
+    def write(self, model, values):
+        """Set the parameters named in `values` (canonical shapes); False where one cannot be."""
+        done = True
+        for name, value in values.items():
+            slot = self.slots.get(name)
+            if slot is None:
+                done = False
+                continue
+            value = np.array(value, dtype=float)
+            if slot.get("transposed"):
+                value = value.T
+            for path in slot["paths"]:
+                try:
+                    write(model, path, value)
+                except Exception:  # noqa: BLE001
+                    done = False
+        return done
 
     def read(self, model, before=None):
         """{name: canonical array}; a parameter of another shape than it should be as it is."""
@@ -252,41 +222,10 @@ def mlp_layout(model, n_classes, n_features, hidden_size):
             vectors = [p for p, a in found.items() if is_vector(a, size)]
             vectors = [p for p in vectors if not inside(p, list(first) + list(second))]
             near = [p for p in vectors if looks_like_bias(p) or together(p, chosen)]
-            near = sorted(near or [p for p in vectors if not is_cache(p)], key=rank_bias)
+            near.sort(key=rank_bias)
             if near and not forms[chosen]["extra"]:
                 slots[f"b{number}"] = {"paths": aliases(found, near[0], near), "size": size}
         return Layout(slots), hidden
-    return flat_layout(found, n_classes, n_features, hidden_size)
-
-
-def flat_layout(found, n_classes, n_features, hidden):
-    """The same where all parameters lie in one vector, in the order in which the biases are zero."""
-    shapes = {
-        "W1": (hidden, n_features),
-        "b1": (hidden,),
-        "W2": (n_classes, hidden),
-        "b2": (n_classes,),
-    }
-
-    def blocks(order):
-        """{name: (start, end)}"""
-        ends = np.cumsum([np.prod(shapes[name]) for name in order]).tolist()
-        return dict(zip(order, zip([0, *ends], ends, strict=False), strict=True))
-
-    def zeros(vector, order):
-        places = blocks(order)
-        return sum(np.count_nonzero(vector[slice(*places[name])] == 0) for name in ("b1", "b2"))
-
-    for path, vector in found.items():
-        if vector.shape == (sum(int(np.prod(shape)) for shape in shapes.values()),):
-            order = max(permutations(shapes), key=lambda order: zeros(vector, order))
-            slots = {
-                name: {"paths": [(*path, ("block", start, shapes[name]))], "size": end - start}
-                for name, (start, end) in blocks(order).items()
-            }
-            for name in ("W1", "W2"):
-                slots[name] |= {"transposed": False, "extra": 0}
-            return Layout(slots), hidden
     return None, None
 
 

@@ -6,9 +6,8 @@
 
 there, with a clean environment. The request, JSON, is the child's standard input. CHANNEL is a file
 descriptor (on Windows the path of a file) for its results, a line of JSON each as soon as it
-is known; standard output leads nowhere, and of standard error the last line is told where the child
-crashed. What it prints and its exit status decide nothing; what it had finished before it was killed
-counts.
+is known; standard output leads nowhere, of standard error the end is kept. What the child prints and
+its exit status decide nothing; what it had finished before it was killed counts.
 
 This is no wall against a program that means harm: see docs/check.md.
 """
@@ -40,6 +39,7 @@ MAX_MEMORY = 3 * 2**30  # bytes, of one process and of all together
 MAX_FILE = 64 * 2**20  # bytes
 MAX_SCRATCH = 256 * 2**20  # bytes
 MAX_PROCESSES = 64
+STDERR_KEPT = 4000  # characters
 TICK = 0.1  # seconds between two looks at the child
 
 # Runs the probe with packages that -I leaves out: python -I -c ... PLACES PROBE CHANNEL.
@@ -68,6 +68,7 @@ class Outcome:
                  "disk" (too much of them) or "stopped" (by the user)
     detail       one line that says so
     at           the key of the check under way when it ended, or None
+    stderr_tail  the end of what the child wrote to standard error
     isolation    those of PROTECTIONS that were there
     """
 
@@ -75,6 +76,7 @@ class Outcome:
     ended: str = "finished"
     detail: str = ""
     at: str | None = None
+    stderr_tail: str = ""
     isolation: list = field(default_factory=list)
 
 
@@ -105,10 +107,11 @@ def run(folder, script, request, timeout, stop=None):
         except _Ended as end:
             outcome.ended, outcome.detail = end.args
         finally:
-            last_words = child.end()
+            child.end()
+            child.read_stderr()
+        outcome.stderr_tail = child.stderr.decode("utf-8", "replace")[-STDERR_KEPT:]
     if outcome.ended == "finished" and any(key not in outcome.results for key in keys):
-        detail = _how_it_ended(child.process.returncode)
-        outcome.ended, outcome.detail = "crashed", f"{detail}{last_words and f': {last_words}'}"
+        outcome.ended, outcome.detail = "crashed", _how_it_ended(child.process.returncode)
     return outcome
 
 
@@ -144,14 +147,16 @@ class _Child:
 
     def __init__(self, scratch, place, request, timeout):
         self.scratch, self.timeout = scratch, timeout
-        self.line, self.received = b"", 0
+        self.line, self.received, self.stderr = b"", 0, b""
         self.deadline = time.monotonic() + START
         python = [sys.executable, "-I", "-B"]
         more_packages = _more_packages()
         probe = ["-c", WITH_MORE_PACKAGES, more_packages, PROBE] if more_packages else [PROBE]
         if POSIX:
             self.results, channel = os.pipe()
-            os.set_blocking(self.results, False)
+            self.errors, stderr = os.pipe()
+            for descriptor in (self.results, self.errors):
+                os.set_blocking(descriptor, False)
             seconds = int(START + timeout * max(1, len(request.get("checks", ()))))
             limits = {
                 "CPU": seconds,
@@ -164,14 +169,13 @@ class _Child:
             options = {"scratch": str(scratch), "limits": limits, "report": channel}
             warden = [*python, "-S", WARDEN, json.dumps(options)]
             command = [*warden, *python, *probe, str(channel)]
-            more = {"pass_fds": [channel], "start_new_session": True}
+            more = {"pass_fds": [channel], "start_new_session": True, "stderr": stderr}
         else:
             path = scratch / "results"
             path.touch()
             self.file = open(path, "rb")  # noqa: SIM115
             command = [*python, *probe, str(path)]
-            more = {}
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
+            more = {"stderr": subprocess.DEVNULL}
         with tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps(request).encode())
             stdin.seek(0)
@@ -181,11 +185,11 @@ class _Child:
                 env=_environment(scratch),
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
-                stderr=self.errors,
                 **more,
             )
         if POSIX:
             os.close(channel)
+            os.close(stderr)
 
     def follow(self, keys, outcome, stop):
         """Take in results until the child has given all or has gone; _Ended if it has to go."""
@@ -214,8 +218,21 @@ class _Child:
         """Bytes that came, waiting a little for them; b"" if none did, None at the end."""
         if not POSIX:
             return self.file.read(2**16) or time.sleep(TICK) or b""
-        ready, _, _ = select.select([self.results], [], [], TICK)
-        return (os.read(self.results, 2**16) or None) if ready else b""
+        ready, _, _ = select.select([self.results, self.errors], [], [], TICK)
+        if self.errors in ready and not self.read_stderr():
+            time.sleep(TICK / 10)  # closed by the child
+        if self.results in ready:
+            return os.read(self.results, 2**16) or None
+        return b""
+
+    def read_stderr(self):
+        if not POSIX:
+            return False
+        with contextlib.suppress(BlockingIOError, OSError):
+            piece = os.read(self.errors, 2**16)
+            self.stderr = (self.stderr + piece)[-4 * STDERR_KEPT :]
+            return bool(piece)
+        return False
 
     def take(self, received, outcome):
         """Read the whole lines received; each gives the check that follows its time anew."""
@@ -252,7 +269,7 @@ class _Child:
             raise _Ended("disk", f"wrote more than {MAX_SCRATCH // 2**20} MB of files")
 
     def end(self):
-        """Kill the child and everything it started, close its channels; the last line it wrote."""
+        """Kill the child and everything it started, and close its channels."""
         for _ in range(100):  # those of a fork bomb may have become more meanwhile
             family, _ = _family(self.process.pid)
             for pid in [*family, self.process.pid]:
@@ -264,14 +281,11 @@ class _Child:
             with contextlib.suppress(OSError):  # its process group, where there is no /proc
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        if POSIX:
-            os.close(self.results)
-        else:
+        self.read_stderr()
+        for descriptor in (self.results, self.errors) if POSIX else ():
+            os.close(descriptor)
+        if not POSIX:
             self.file.close()
-        with self.errors as errors:
-            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 1000))
-            lines = errors.read().decode("utf-8", "replace").split("\n")
-        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
 
 
 _CONSTANTS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}

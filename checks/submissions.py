@@ -31,6 +31,7 @@ class Submission:
     q1, q2     the scripts, relative to `path`, or None
     edition    the skeleton they fill in: "ist-2024", "ist-2023", "ist-2022"
     questions  those that it is judged by: both, but of a script that was named alone its own
+    static     {"q1": ..., "q2": ...}: what `source.read` found in each script there is
     notes      sentences about the files for the report
     """
 
@@ -41,6 +42,7 @@ class Submission:
     q2: Path | None = None
     edition: str = "ist-2024"
     questions: tuple = ("q1", "q2")
+    static: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
 
 
@@ -165,12 +167,12 @@ class _Finder:
 
     def add_chosen(self, chosen, folder, source_path, name, notes):
         common = Path(os.path.commonpath([path.parent for path in chosen.values()]))
-        texts = {question: source.read(path) for question, path in chosen.items()}
-        for question, text in texts.items():
-            if source.kind(text) not in (None, question):
-                other = source.kind(text)[1]
-                notes.append(f"{chosen[question].name}: holds the classes of Question {other}")
-        editions = [edition for text in texts.values() if (edition := source.edition(text))]
+        static = {q: source.read(path, path.parent) for q, path in chosen.items()}
+        for question, path in chosen.items():
+            if static[question]["kind"] not in (None, question):
+                other = static[question]["kind"][1]
+                notes.append(f"{path.name}: holds the classes of Question {other}")
+        editions = [said["edition"] for said in static.values() if said["edition"]]
         self.found.append(
             Submission(
                 name=printable(name),
@@ -179,6 +181,7 @@ class _Finder:
                 q1=chosen["q1"].relative_to(common) if "q1" in chosen else None,
                 q2=chosen["q2"].relative_to(common) if "q2" in chosen else None,
                 edition=editions[0] if editions else source.EDITIONS[0],
+                static=static,
                 notes=[printable(note) for note in notes],
             )
         )
@@ -272,13 +275,21 @@ def _is_one_split_in_two(students):
     return sorted(map(sorted, held)) == [["q1"], ["q2"]]
 
 
+def _text(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read(source.MAX_SOURCE).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 @functools.cache
 def _question(path):
     """ "q1" or "q2" by a script's name, or else by the classes it defines; None if by neither."""
     if _question.cache_info().currsize > MAX_LOOKED_AT:
         raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
     named = NAMED.fullmatch(path.name)
-    return f"q{named['question']}" if named else source.kind(source.read(path))
+    return f"q{named['question']}" if named else source.kind(_text(path))
 
 
 def _owner(path):
@@ -322,7 +333,7 @@ def _copy_with_imports(script, folder):
         target = folder / path.relative_to(script.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-        for name in source.imports(source.read(path)):
+        for name in source.read(path, path.parent)["imports"]:
             waiting.append(script.parent / f"{name}.py")
             package = script.parent / name
             if package.is_dir() and not is_ignored(package):

@@ -4,18 +4,18 @@ from checks.parts import SEVERITIES
 
 
 def counts(judged):
-    """[(finding, numbers of the submissions that have it)], mistakes first, the frequent first."""
-    findings, who = {}, {}
+    """[(finding, number of submissions that have it)], mistakes first, the most frequent first."""
+    findings, names = {}, {}
     for number, submission in enumerate(judged):
         for found in submission.parts.values():
             for finding in found["findings"]:
                 findings.setdefault(finding["id"], finding)
-                who.setdefault(finding["id"], {})[number] = True
+                names.setdefault(finding["id"], set()).add(number)
 
     def rank(key):
-        return list(SEVERITIES).index(findings[key]["severity"]), -len(who[key]), key
+        return list(SEVERITIES).index(findings[key]["severity"]), -len(names[key]), key
 
-    return [(findings[key], list(who[key])) for key in sorted(findings, key=rank)]
+    return [(findings[key], len(names[key])) for key in sorted(findings, key=rank)]
 
 
 def shared_notes(judged):

@@ -102,11 +102,11 @@ def _write_many(page, judged):
     page.rule("How often")
     page.add()
     severity = None
-    for finding, who in counts(judged):
+    for finding, number in counts(judged):
         if finding["severity"] != severity:
             severity = finding["severity"]
             page.add(SEVERITIES[severity])
-        page.wrap(f"{len(who):>4}  {finding['title']} ({finding['id']})", hanging=" " * 6)
+        page.wrap(f"{number:>4}  {finding['title']} ({finding['id']})", hanging=" " * 6)
     page.add()
     passing = sum(submission.passes for submission in judged)
     page.wrap(

@@ -7,8 +7,8 @@ piece replaced, `replace(LOGISTIC, probabilities=sigmoid)`, and a pair of mistak
 
 Weights are dicts of arrays: {"W": (classes, features)} or {"W1", "b1", "W2", "b2"}. A step takes
 weights, one example x (features,), its class y and the hyperparameters; it returns new weights and
-changes nothing. `work` gives the same with all that is computed on the way, by name: that is what a
-certificate shows.
+changes nothing. It also writes what it computes on the way to `trace`, where one is given: that is
+what a certificate shows.
 """
 
 from collections.abc import Callable
@@ -42,8 +42,9 @@ def gradient_descent(weight, gradient, rate):
     return weight - rate * gradient
 
 
-def new_weights(work):
-    return {name.removeprefix("new "): value for name, value in work.items() if "new" in name}
+def note(trace, name, value):
+    if trace is not None:
+        trace.append((name, np.array(value, dtype=float)))
 
 
 # ----------------------------------------------------------------------------------------------
@@ -78,16 +79,16 @@ class Perceptron:
     decay_after: Callable = no_decay  # the same after the change
     descend: float = 1.0  # -1 where the change has the wrong sign
 
-    def work(self, weights, x, y, rate=1.0, penalty=0.0):
+    def step(self, weights, x, y, rate=1.0, penalty=0.0, trace=None):
         W = weights["W"]
         scores = W @ x
+        note(trace, "scores W x", scores)
         predicted = self.decide(scores)
+        note(trace, "predicted class", predicted)
         change = self.descend * self.size(rate) * self.change(W, x, y, predicted)
         W = self.decay_after(self.decay(W, rate, penalty) + change, rate, penalty)
-        return {"scores W x": scores, "predicted class": predicted, "new W": W}
-
-    def step(self, *arguments):
-        return new_weights(self.work(*arguments))
+        note(trace, "new W", W)
+        return {"W": W}
 
     def scores(self, weights, x):
         return weights["W"] @ x
@@ -119,27 +120,26 @@ class LogisticRegression:
     rate: Callable = lambda rate: rate  # the learning rate that is used
     update: Callable = gradient_descent  # weight, gradient, rate -> new weight
 
-    def work(self, weights, x, y, rate=1.0, penalty=0.0):
+    def step(self, weights, x, y, rate=1.0, penalty=0.0, trace=None):
         W = weights["W"]
         scores = W @ x
+        note(trace, "scores W x", scores)
         p = self.probabilities(scores)
+        note(trace, "probabilities p", p)
         target = self.target(y, len(W))
+        note(trace, "target t", target)
         loss = cross_entropy(scores, y)
         error = self.error(p, target, loss)
+        note(trace, "error e", error)
         gradient = self.gradient(error, x, loss)
-        term = self.penalty_term(W, penalty) if penalty else 0.0
-        return {
-            "scores W x": scores,
-            "probabilities p": p,
-            "target t": target,
-            "error e": error,
-            "gradient e x^T": gradient,
-            **({"l2 term": term} if penalty else {}),
-            "new W": self.update(W, gradient + term, self.rate(rate)),
-        }
-
-    def step(self, *arguments):
-        return new_weights(self.work(*arguments))
+        note(trace, "gradient e x^T", gradient)
+        if penalty:
+            term = self.penalty_term(W, penalty)
+            note(trace, "l2 term", term)
+            gradient = gradient + term
+        W = self.update(W, gradient, self.rate(rate))
+        note(trace, "new W", W)
+        return {"W": W}
 
     def scores(self, weights, x):
         return weights["W"] @ x
@@ -192,56 +192,55 @@ class MLP:
     def scores(self, weights, x):
         return self.forward(weights, x)[2]
 
-    def work(self, weights, x, y, rate=1.0, penalty=0.0):
+    def step(self, weights, x, y, rate=1.0, penalty=0.0, trace=None):
         z, h, scores = self.forward(weights, x)
+        note(trace, "z = W1 x + b1", z)
+        note(trace, "hidden units h", h)
+        note(trace, "scores s", scores)
         p = self.probabilities(scores)
+        note(trace, "probabilities p", p)
         target = self.target(y, len(scores))
+        note(trace, "target t", target)
         error = self.error(p, target, cross_entropy(scores, y)) * self.output_slope(scores)
+        note(trace, "error e", error)
         rate = self.rate(rate)
         dW2 = np.outer(error, self.second_input(z, h))
+        note(trace, "gradient of W2", dW2)
+        db2 = self.bias_gradient_2(error)
+        note(trace, "gradient of b2", db2)
         W2 = self.update(weights["W2"], dW2, rate)
         back = self.back_weights(weights, W2, dW2).T @ error
+        note(trace, "e back through W2", back)
         error_1 = back * self.slope(z, h, back)
+        note(trace, "error at z", error_1)
         dW1 = np.outer(error_1, x)
-        db1, db2 = self.bias_gradient_1(error_1), self.bias_gradient_2(error)
-        return {
-            "z = W1 x + b1": z,
-            "hidden units h": h,
-            "scores s": scores,
-            "probabilities p": p,
-            "target t": target,
-            "error e": error,
-            "gradient of W2": dW2,
-            "gradient of b2": db2,
-            "e back through W2": back,
-            "error at z": error_1,
-            "gradient of W1": dW1,
-            "gradient of b1": db1,
-            "new W1": self.update(weights["W1"], dW1, rate),
-            "new b1": self.update(weights["b1"], db1, rate),
-            "new W2": W2,
-            "new b2": self.update(weights["b2"], db2, rate),
+        note(trace, "gradient of W1", dW1)
+        db1 = self.bias_gradient_1(error_1)
+        note(trace, "gradient of b1", db1)
+        new = {
+            "W1": self.update(weights["W1"], dW1, rate),
+            "b1": self.update(weights["b1"], db1, rate),
+            "W2": W2,
+            "b2": self.update(weights["b2"], db2, rate),
         }
-
-    def step(self, *arguments):
-        return new_weights(self.work(*arguments))
+        for name, value in new.items():
+            note(trace, f"new {name}", value)
+        return new
 
 
 # ----------------------------------------------------------------------------------------------
-# The three, and the loss of an epoch
-
-
-TEXTBOOKS = {
-    "perceptron": Perceptron(),
-    "logistic_regression": LogisticRegression(),
-    "mlp": MLP(),
-}
+# An epoch, its loss, predictions
 
 
 def epoch_losses(textbook, course, X, y, loss=cross_entropy):
     """The loss of each example just before its own step."""
     pairs = zip(course, X, y, strict=False)
     return np.array([loss(textbook.scores(weights, x), y_i) for weights, x, y_i in pairs])
+
+
+def predictions(textbook, weights, X):
+    """The class of the largest score of each row, the first of equals."""
+    return np.array([np.argmax(textbook.scores(weights, x)) for x in X])
 
 
 # ----------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from checks.mistakes import TABLE
-from checks.parts import SEVERITIES, finding
 
 UNKNOWN_TITLE = "The numbers are not the right ones, and no known mistake gives them"
 UNKNOWN_HINT = "Work the example below by hand and compare line by line."
@@ -16,7 +15,7 @@ class Part:
     """What is found of one part while it is judged.
 
     blocked  (verdict, sentence) where it could not be judged
-    found    {id: (sentence with what is particular, certificate or None)} in the order found
+    found    {id: {"detail": sentence, "certificate": dict or None}} in the order found
     unknown  [(sentence, certificate)] of what is wrong without a name
     notes    sentences without consequence
     """
@@ -27,46 +26,54 @@ class Part:
     notes: list = field(default_factory=list)
 
     def add(self, id, detail="", certificate=None):
-        self.found.setdefault(id, (detail, certificate))
-
-    def add_all(self, other):
-        self.found |= other.found
-        self.unknown += other.unknown
-        self.notes += other.notes
-
-    def severities(self):
-        return {TABLE[id].severity for id in self.found}
+        self.found.setdefault(id, {"detail": detail, "certificate": certificate})
 
     def has_wrong(self):
-        return bool(self.unknown) or "wrong" in self.severities()
+        return bool(self.unknown) or any(TABLE[id].severity == "wrong" for id in self.found)
 
     def report(self):
         """{"verdict", "findings", "notes"}"""
-        order = list(SEVERITIES)
-        ids = sorted(self.found, key=lambda id: order.index(TABLE[id].severity))
-        findings = [known(id, *self.found[id]) for id in ids]
         if self.blocked is not None:
             verdict, sentence = self.blocked
+            findings = [known(id, more) for id, more in self.found.items()]
             if verdict == "uncallable" and not findings:  # every format says why
                 findings = [finding("uncallable", UNCALLABLE_TITLE, sentence, UNCALLABLE_HINT)]
             return {"verdict": verdict, "findings": findings, "notes": [sentence, *self.notes]}
+        order = {"wrong": 0, "fragile": 1, "deviation": 2}
+        ids = sorted(self.found, key=lambda id: order[TABLE[id].severity])
+        findings = [known(id, self.found[id]) for id in ids]
+        severities = {TABLE[id].severity for id in ids}
+        if "wrong" in severities:
+            verdict = "mistake"
+        elif self.unknown:
+            verdict = "unknown"
+        elif "fragile" in severities:
+            verdict = "fragile"
+        elif any(id.startswith("conv_") for id in ids):
+            verdict = "convention"
+        else:
+            verdict = "correct"
         for sentence, certificate in self.unknown[:2]:
             findings.append(finding("unknown", UNKNOWN_TITLE, sentence, UNKNOWN_HINT, certificate))
-        return {"verdict": self.verdict(), "findings": findings, "notes": self.notes}
-
-    def verdict(self):
-        severities = self.severities()
-        if "wrong" in severities:
-            return "mistake"
-        if self.unknown:
-            return "unknown"
-        if "fragile" in severities:
-            return "fragile"
-        return "convention" if any(id.startswith("conv_") for id in self.found) else "correct"
+        return {"verdict": verdict, "findings": findings, "notes": self.notes}
 
 
-def known(id, detail, certificate):
-    """The finding of an entry of the table."""
+def finding(id, title, explanation, hint, certificate=None, severity="wrong"):
+    """A finding as every format has it."""
+    return {
+        "id": id,
+        "severity": severity,
+        "title": title,
+        "explanation": explanation,
+        "hint": hint,
+        "certificate": certificate,
+    }
+
+
+def known(id, more):
+    """The finding of an entry of the table; `more` has a detail and a certificate."""
     entry = TABLE[id]
-    explanation = f"{entry.explanation} {detail}".rstrip()
-    return finding(id, entry.title, explanation, entry.hint, certificate, entry.severity)
+    explanation = f"{entry.explanation} {more['detail']}".rstrip()
+    return finding(
+        id, entry.title, explanation, entry.hint, more["certificate"], severity=entry.severity
+    )

@@ -222,8 +222,8 @@ def test_the_page_is_self_contained_and_escapes_every_name():
 def test_how_often_counts_a_submission_once_and_mistakes_come_first():
     twice = judged(perceptron=("mistake", [finding()]), mlp=("mistake", [finding()]))
     listed = counts([twice, MIXED, judged("carl", mlp=("fragile", [finding("f", "fragile")]))])
-    assert [(each["id"], who) for each, who in listed] == [
-        ("perc_label_scaled", [0, 1]), ("crash", [1]), ("f", [2]), ("softmax_unstable", [1]),
+    assert [(each["id"], number) for each, number in listed] == [
+        ("perc_label_scaled", 2), ("crash", 1), ("f", 1), ("softmax_unstable", 1),
     ]  # fmt: skip
     assert shared_notes([twice, MIXED]) == ["Sandbox: no network."]
 

@@ -14,10 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from checks import judge, mistakes
-from checks.parts import PARTS
 
 PROBE = Path(judge.__file__).with_name("probe.py")
-PARTS_OF = {q: [part for part in PARTS if PARTS[part][1] == q] for q in ("q1", "q2")}
 
 Q1 = """
 import numpy as np
@@ -104,16 +102,12 @@ def run(folder, script, request, timeout):
     return SimpleNamespace(results=results, ended="crashed" if left else "finished", detail="gone")
 
 
-def report_on(folder, program, only=None, question="q1", run=run):
+def judged(folder, program, only=None, question="q1", run=run):
     script = Path(f"hw1-{question}.py")
     (folder / script).write_text(program)
     scripts = {"q1": None, "q2": None, question: script}
     submission = SimpleNamespace(path=folder, edition="ist-2024", **scripts)
-    return judge.judge_submission(submission, run, only=only)
-
-
-def judged(*arguments, **options):
-    return report_on(*arguments, **options)["parts"]
+    return judge.judge_submission(submission, run, only=only)["parts"]
 
 
 def ids(part):
@@ -130,10 +124,10 @@ def changed(*pairs):
 
 def test_a_right_program_is_correct_in_every_part(tmp_path):
     parts = judged(tmp_path, Q1)
-    q1 = [parts[name] for name in PARTS_OF["q1"]]
+    q1 = [parts[name] for name in judge.PARTS["q1"]]
     assert [part["verdict"] for part in q1] == ["correct"] * 4
     assert not any(part["findings"] for part in q1)
-    assert all(parts[name]["verdict"] == "absent" for name in PARTS_OF["q2"])
+    assert all(parts[name]["verdict"] == "absent" for name in judge.PARTS["q2"])
 
 
 def test_mistakes_of_one_part_do_not_spoil_the_others(tmp_path):
@@ -144,7 +138,7 @@ def test_mistakes_of_one_part_do_not_spoil_the_others(tmp_path):
         ("normal(0.1, 0.1, (hidden", "normal(0, 0.1, (hidden"),
     )
     parts = judged(tmp_path, program)
-    found = {name: ids(parts[name]) for name in PARTS_OF["q1"]}
+    found = {name: ids(parts[name]) for name in judge.PARTS["q1"]}
     assert found == {
         "perceptron": ["perc_no_demote"],
         "logistic_regression": [],
@@ -154,7 +148,6 @@ def test_mistakes_of_one_part_do_not_spoil_the_others(tmp_path):
     for name in ("perceptron", "logistic_regression_l2"):
         text = parts[name]["findings"][0]["certificate"]["text"]
         assert "right" in text and "this program" in text
-        assert "as it was run" in text  # the submission's own numbers
 
 
 def test_two_mistakes_in_one_step_are_both_named(tmp_path):
@@ -199,34 +192,6 @@ def test_what_hinders_judging(tmp_path, monkeypatch, old, new, verdict, named):
     found = judged(tmp_path, changed((old, new)), only=["logistic_regression"])
     assert found["logistic_regression"]["verdict"] == verdict
     assert ids(found["logistic_regression"]) == named
-
-
-def test_a_crash_is_shown_with_its_line_and_an_import_in_a_note(tmp_path):
-    program = changed(
-        ("p[y_i] -= 1", "p[y_j] -= 1"),
-        ("import numpy as np", "import numpy as np, no_such\nmain()"),
-    )
-    report = report_on(tmp_path, program, only=["logistic_regression"])
-    (finding,) = report["parts"]["logistic_regression"]["findings"]
-    text = finding["certificate"]["text"]
-    assert text.startswith("called: update_weight, x_i of 8 features, y_i = 0\nline ")
-    assert text.endswith("p[y_j] -= 1\nPython says: NameError: name 'y_j' is not defined")
-    assert "hw1-q1.py: no_such is not installed" in report["notes"]
-    assert any("main() is called when imported" in note for note in report["notes"])
-
-
-@pytest.mark.parametrize(
-    ("new", "named"),
-    [
-        ("e = [math.exp(v) for v in s]\n    return np.array(e) / sum(e)", ["softmax_unstable"]),
-        ("e = [math.exp(v - max(s)) for v in s]\n    return np.array(e) / sum(e)", []),
-    ],
-)
-def test_an_overflow_of_the_standard_librarys_is_one_too(tmp_path, new, named):
-    """math.exp raises OverflowError where np.exp goes on with inf."""
-    program = "import math\n" + changed(("e = np.exp(s - s.max())\n    return e / e.sum()", new))
-    parts = judged(tmp_path, program, only=["logistic_regression", "mlp"])
-    assert [ids(parts[part]) for part in ("logistic_regression", "mlp")] == [named, named]
 
 
 Q2 = """
@@ -298,7 +263,7 @@ def replaced(value, random_):
 
 
 @pytest.mark.parametrize("question", ["q1", "q2"])
-def test_nonsense_from_the_child_is_judged_without_error(tmp_path, question):
+def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, question):
     """The child is not trusted: whatever JSON comes from it ends in a verdict for each part."""
     recorded = {}
 
@@ -309,6 +274,7 @@ def test_nonsense_from_the_child_is_judged_without_error(tmp_path, question):
 
     program = Q1 if question == "q1" else Q2
     judged(tmp_path, program, question=question, run=record)
+    monkeypatch.setattr(judge, "UNREADABLE", ())  # each judge copes with it by itself
     for seed in range(4):
         random_ = random.Random(seed)
 
@@ -317,7 +283,7 @@ def test_nonsense_from_the_child_is_judged_without_error(tmp_path, question):
             return SimpleNamespace(results=results, ended="finished", detail="")
 
         parts = judged(tmp_path, program, question=question, run=lie)
-        for part in PARTS_OF[question]:
+        for part in judge.PARTS[question]:
             assert isinstance(parts[part]["verdict"], str)
             json.dumps(parts[part])
             named = {"unknown", "uncallable", *mistakes.TABLE}

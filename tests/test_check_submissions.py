@@ -247,21 +247,62 @@ def test_a_zip_that_is_a_bomb_or_damaged_is_refused_in_a_line(found, tmp_path, m
 # What a script says before it is run
 
 
+def said(tmp_path, text):
+    path = tmp_path / "hw1-q1.py"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return source.read(path, tmp_path)
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["x = 1\ndef f(:\n", "x = 1\0\n", "(" * 5000, "-" * 100_000 + "1", "x = '\N{SNOWMAN}"],
+    ("text", "line"),
+    [
+        ("x = 1\ndef f(:\n", 2),
+        (b"x = '\xff'\n", 1),
+        (b"x = 1\0\n", None),
+        ("(" * 5000, 1),
+        ("-" * 100_000 + "1", None),
+    ],
 )
-def test_what_cannot_be_parsed_imports_nothing(text):
-    assert source.imports("import numpy\n" + text) == set()
-    assert source.edition(text) is None
+def test_what_cannot_be_parsed_is_said_with_its_line(tmp_path, text, line):
+    error = said(tmp_path, text)["syntax_error"]
+    assert error["message"]
+    assert line is None or error["line"] == line
 
 
-def test_what_a_script_imports():
-    text = (
-        "import numpy as np, helper.part\ntry:\n    from other.part import x\nexcept ImportError:"
+def test_a_script_is_read_before_it_is_run(tmp_path):
+    (tmp_path / "helper.py").touch()
+    read = said(
+        tmp_path,
+        '''
+import numpy as np, helper, no_such_module
+try:
+    import other_missing.part
+except ImportError:
+    pass
+
+class Perceptron(object):
+    def __init__(self, n_classes, n_features, extra): pass
+    def update_weight(self, x_i, y_i, **kwargs):
+        """Q1.1"""
+        raise NotImplementedError
+    def predict(self, X): ...
+    def evaluate(self, X, y):
+        return 1
+
+def plot(): return
+def main():
+    import late_missing
+main()
+''',
     )
-    text += "\n    import third\nfrom . import beside\ndef main():\n    import late\n"
-    assert source.imports(text) == {"numpy", "helper", "other", "third"}
+    assert read["missing"] == ["no_such_module", "other_missing"]
+    assert read["main_at_import"] == 20
+    assert read["classes"]["Perceptron"]["__init__"] == ["self", "n_classes", "n_features", "extra"]
+    assert read["unfilled"] == [
+        "Perceptron.__init__", "Perceptron.update_weight", "Perceptron.predict", "plot",
+    ]  # fmt: skip
+    guarded = said(tmp_path, "def main(): pass\nif __name__ == '__main__':\n    main()\n")
+    assert guarded["main_at_import"] is None
 
 
 @pytest.mark.parametrize(
@@ -276,5 +317,5 @@ def test_what_a_script_imports():
         ("x = 1", None),
     ],
 )
-def test_the_edition_is_found_out(text, edition):
-    assert source.edition(text) == edition
+def test_the_edition_is_found_out(tmp_path, text, edition):
+    assert said(tmp_path, text)["edition"] == edition

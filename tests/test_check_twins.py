@@ -6,12 +6,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from checks import experiments, explain, judge_mlp, mistakes, mistakes_l2, twins
-from checks.explain import Run
+from checks import experiments, explain, judge_linear, judge_mlp, mistakes, mistakes_l2, twins
 from checks.mistakes_loss import right_loss
+from checks.observed import Call
 
 EDITIONS = list(experiments.CLASSES)
-RIGHT = twins.TEXTBOOKS
+RIGHT = {**judge_linear.TEXTBOOKS, "mlp": twins.MLP()}
 
 # Twins of two entries that are one and the same: each can be written as the other.
 SAME = {
@@ -20,39 +20,31 @@ SAME = {
 }
 
 
-def runs_of(role, calls):
-    """The training calls of a check as Runs, without what came of them."""
-    names = ("W1", "b1", "W2", "b2") if role == "mlp" else ("W",)
-    return [
-        Run(
-            {name: np.array(call["set"][name]) for name in names},
-            np.array(call["X"]),
-            np.array(call["y"]),
-            call["hyper"]["learning_rate"],
-            call["hyper"]["l2_penalty"],
-        )
-        for call in calls
-    ]
-
-
-def runs_of_check(role, name, n_classes):
-    """What a submission is asked to do in a check of its training."""
-    checks = experiments.model_checks(role, n_classes, penalised=role == "perceptron")
-    (found,) = [check for check in checks if check["key"] == f"{role}/{name}"]
-    return runs_of(role, found["calls"])
-
-
 def steps_of(role, n_classes):
-    return runs_of_check(role, "single", n_classes)
+    """[(weights, x, y, rate, penalty)] of the single steps a submission is asked to make."""
+    if role == "mlp":
+        checks = experiments.mlp_checks(n_classes)
+    else:
+        checks = experiments.linear_checks(role, n_classes, experiments.PENALTY)
+    (single,) = [check for check in checks if check["key"] == f"{role}/single"]
+    found = []
+    for asked in single["calls"]:
+        call = Call(asked, None, None, {}, None, {})
+        weights = {name: np.array(value) for name, value in asked["set"].items()}
+        if role != "mlp":
+            weights = {"W": weights["W"]}
+        found.append((weights, call.X[0], int(call.y[0]), call.rate, call.penalty))
+    return found
 
 
-def ends_of(textbook, runs):
-    return [explain.course(textbook, run)[-1] for run in runs]
+def course_of(textbook, steps):
+    with np.errstate(all="ignore"):
+        return [textbook.step(*step) for step in steps]
 
 
-def agree(first, second, runs):
+def agree(first, second, steps):
     return all(
-        explain.agree(a, b, run.before) for a, b, run in zip(first, second, runs, strict=True)
+        explain.agree(a, b, step[0]) for a, b, step in zip(first, second, steps, strict=True)
     )
 
 
@@ -60,14 +52,15 @@ def agree(first, second, runs):
 @pytest.mark.parametrize("role", ["perceptron", "logistic_regression", "mlp"])
 def test_steps_separate_every_pair_of_twins(role, edition):
     steps = steps_of(role, experiments.CLASSES[edition])
-    right = ends_of(RIGHT[role], steps)
+    right = course_of(RIGHT[role], steps)
     made = []
     for entry, change in mistakes.changes(role):
         if entry.fitted:
             continue
-        ends = ends_of(replace(RIGHT[role], **change), steps)
-        assert not agree(ends, right, steps), f"{entry.id} is not told from the right twin"
-        made.append((entry.id, ends))
+        with np.errstate(all="ignore"):
+            course = course_of(replace(RIGHT[role], **change), steps)
+        assert not agree(course, right, steps), f"{entry.id} is not told from the right twin"
+        made.append((entry.id, course))
     for (one, first), (other, second) in combinations(made, 2):
         if one != other and frozenset({one, other}) not in SAME:
             assert not agree(first, second, steps), f"{one} is not told from {other}"
@@ -77,15 +70,15 @@ def test_steps_separate_every_pair_of_twins(role, edition):
 def test_steps_are_of_every_kind(role):
     """Every class is gold, class 0 too; predictions right and wrong; units live and dead."""
     steps = steps_of(role, 6)
-    gold = [int(run.y[0]) for run in steps]
-    predicted = [int(np.argmax(RIGHT[role].scores(run.before, run.X[0]))) for run in steps]
+    gold = [step[2] for step in steps]
+    predicted = [int(np.argmax(RIGHT[role].scores(step[0], step[1]))) for step in steps]
     assert set(gold) == set(range(6))
     assert any(a != b for a, b in zip(gold, predicted, strict=True))
-    assert len({run.rate for run in steps}) == 2
-    assert all((run.X < 0).any() and (run.X > 0).any() for run in steps)
+    assert len({step[3] for step in steps}) == 2
+    assert all((step[1] < 0).any() and (step[1] > 0).any() for step in steps)
     if role == "mlp":
-        for run in steps:
-            z = run.before["W1"] @ run.X[0] + run.before["b1"]
+        for weights, x, *_ in steps:
+            z = weights["W1"] @ x + weights["b1"]
             assert 2 < (z > 0).sum() < len(z) - 2
     else:
         assert any(a == b for a, b in zip(gold, predicted, strict=True))
@@ -93,33 +86,38 @@ def test_steps_are_of_every_kind(role):
 
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_epochs_separate_every_pair_of_loss_twins(edition):
-    epochs = runs_of_check("mlp", "epoch", experiments.CLASSES[edition])
-    courses = [explain.course(RIGHT["mlp"], run) for run in epochs]
+    calls = experiments.mlp_epochs(experiments.CLASSES[edition])
+    epochs, courses = [], []
+    for asked in calls:
+        call = Call(asked, None, None, {}, None, {})
+        weights = {name: np.array(value) for name, value in asked["set"].items()}
+        epochs.append((weights, call.X, call.y, call.rate, 0.0, None))
+        courses.append(explain.course(RIGHT["mlp"], weights, call.X, call.y, call.rate, 0.0))
 
     def values(twin):
         pairs = zip(courses, epochs, strict=True)
-        return [float(judge_mlp.loss_of(twin, RIGHT["mlp"], *pair)) for pair in pairs]
+        return [float(twin(RIGHT["mlp"], c, e[1], [int(k) for k in e[2]])) for c, e in pairs]
 
     made = [("right", right_loss)]
-    made += [(entry.id, twin) for entry, twin in mistakes.changes("mlp_loss")]
+    made += [(e.id, t) for e in mistakes.TABLE.values() for t in e.twins.get("mlp_loss", ())]
     for (one, first), (other, second) in combinations(made, 2):
         if one != other:
-            scale = judge_mlp.loss_scale(values(first), values(second), len(epochs[0].X))
+            given = values(second)
+            scale = judge_mlp.loss_scale(first, RIGHT["mlp"], courses, epochs, given)
             assert scale is None, f"{other} is not told from {one}"
 
 
 def test_penalties_are_separate():
     steps = steps_of("logistic_regression", 6)
-    stepped = ends_of(RIGHT["logistic_regression"], steps)
+    right = RIGHT["logistic_regression"]
+    stepped = course_of(right, [step[:4] for step in steps])
 
     def changes(twin):
-        pairs = [
-            (run.before["W"], end["W"], run.rate) for run, end in zip(steps, stepped, strict=True)
-        ]
-        return [twin(W, end, rate, experiments.PENALTY) + 0 * W for W, end, rate in pairs]
+        pairs = zip(steps, stepped, strict=True)
+        return [twin(s[0]["W"], a["W"], s[3], experiments.PENALTY) + 0 * a["W"] for s, a in pairs]
 
     made = [("right", mistakes_l2.right_l2), ("right", mistakes_l2.after_the_step)]
-    made += [(entry.id, twin) for entry, twin in mistakes.changes("logistic_regression_l2")]
+    made += [(e.id, t) for e in mistakes_l2.TABLE for t in e.twins["logistic_regression_l2"]]
     for (one, first), (other, second) in combinations(made, 2):
         if one != other:
             pairs = zip(changes(first), changes(second), strict=True)
@@ -130,8 +128,7 @@ def test_penalties_are_separate():
 def test_right_twins_follow_the_gradient():
     """One step of each textbook is a step down the cross-entropy, by centred differences."""
     for role in ("logistic_regression", "mlp"):
-        run = steps_of(role, 6)[0]
-        weights, x, y, rate = run.before, run.X[0], int(run.y[0]), run.rate
+        weights, x, y, rate, _ = steps_of(role, 6)[0]
         after = RIGHT[role].step(weights, x, y, rate, 0.0)
         for name, value in weights.items():
             place = np.unravel_index(np.argmax(np.abs(after[name] - value)), value.shape)
