@@ -39,6 +39,7 @@ def quadratic(args):
     most = MAX_ENTRIES // features
     if examples > most:
         raise utils.InputError(f"-examples must be from 1 to {most}, not {examples}")
+    make_folder(args.plots_dir, "-plots_dir")
     sizes = args.D, args.K, examples
     return quadratic_checks.check(*sizes, args.draws, args.steps, args.seed, args.show)
 
@@ -50,6 +51,7 @@ def interval(args):
         raise utils.InputError(f"-A {A} is above -B {B}: the interval is empty; swap them")
     if max(abs(A), abs(B)) > 10**6:
         raise utils.InputError(f"-A {A} and -B {B} must be from -1000000 to 1000000")
+    make_folder(args.plots_dir, "-plots_dir")
     return interval_checks.check(args.D, A, B, args.draws, args.seed, args.show)
 
 
@@ -59,6 +61,7 @@ def convexity(args):
     most = MAX_ENTRIES // data.arrays["train_images"][:1].size
     if args.examples > most:
         raise utils.InputError(f"-examples must be from 2 to {most}, not {args.examples}")
+    make_folder(args.plots_dir, "-plots_dir")
     sizes = args.examples, args.hidden_size, args.starts, args.l2_penalty, args.steps
     with threadpool_limits(1, "blas"):  # the same numbers on any machine's cores, and no slower
         return convexity_checks.check(data, *sizes, args.seed, args.show)
@@ -110,7 +113,6 @@ def parse_arguments(arguments):
 def main(arguments):
     """Check what `arguments`, a list as on the command line, ask for; returns the exit status."""
     args = parse_arguments(arguments)
-    make_folder(args.plots_dir, "-plots_dir")
     failed, figures = args.check(args)
     for name, figure in figures.items():
         for ending in args.plot_format:

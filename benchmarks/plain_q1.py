@@ -2,7 +2,7 @@
 
     python benchmarks/plain_q1.py perceptron -epochs 100 -data_path data/intel_landscapes.npz
 
-Read it first. hw1-q1.py prints the same lines, many times sooner: the tests hold it to this program,
+Read it first. hw1-q1.py prints the same lines, sooner: the tests hold it to this program,
 benchmarks/speed.py measures against it. A loop in float64, one example at a time; of this project it
 knows what any student's script does, `import utils`.
 """

@@ -107,7 +107,7 @@ def run(folder, script, request, timeout, stop=None):
         except _Ended as end:
             outcome.ended, outcome.detail = end.args
         finally:
-            child.end()
+            child.end(shut_in="processes shut in" in outcome.isolation)
             child.read_stderr()
         outcome.stderr_tail = child.stderr.decode("utf-8", "replace")[-STDERR_KEPT:]
     if outcome.ended == "finished" and any(key not in outcome.results for key in keys):
@@ -268,8 +268,10 @@ class _Child:
         if _size(self.scratch) > MAX_SCRATCH:
             raise _Ended("disk", f"wrote more than {MAX_SCRATCH // 2**20} MB of files")
 
-    def end(self):
+    def end(self, shut_in):
         """Kill the child and everything it started, and close its channels."""
+        if shut_in:  # with the warden the kernel ends all at once, sooner than a bomb can spread
+            self.process.kill()
         for _ in range(100):  # those of a fork bomb may have become more meanwhile
             family, _ = _family(self.process.pid)
             for pid in [*family, self.process.pid]:

@@ -23,7 +23,7 @@ def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed
     first : with several seeds, what to call the runs that predictions, zeros and seconds are of:
         " with seed 42".
 
-    A paragraph is a list of sentences. There are none about curves of one or two points.
+    A paragraph is a list of sentences. There are none below three epochs.
     """
     records = [group[0] for group in groups]
     if min(len(record.epochs) for record in records) < FEWEST:
@@ -39,7 +39,7 @@ def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed
             best = labels[comparison.best_of(records)]
             disputes = about_disputes(labels, best, *tested[:2]) if tested else []
             paragraphs += [which_is_best(labels, records), disputes]
-        paragraphs[0] += about_baseline(labels, records, baseline)
+        paragraphs[0] = paragraphs[0] + about_baseline(labels, records, baseline)
         paragraphs.append(about_gap(labels, groups) + about_pace(labels, groups, best))
         paragraphs[-1] += about_classes(labels, first, *tested) if tested else []
     paragraphs.append(about_curves(labels, groups, curves) + about_zeros(labels, first, zeros))
@@ -108,7 +108,7 @@ def which_is_best(labels, records):
 
 
 def about_disputes(labels, best, predictions, gold):
-    """Do single runs differ on the same test images? McNemar's test of the best against each other.
+    """Do single runs differ on the same test images? McNemar's test, the best against each of the others.
 
     predictions : an array (n,) a run; gold (n,).
     """
@@ -127,7 +127,7 @@ def about_classes(labels, first, predictions, gold, names):
     shares = each(labels, [as_share(of_run[most]) for of_run in right])
     which = names[np.unique(gold)[most]]
     return [
-        f"They differ most on the test images of {which}, of which these are right{first}: {shares}."
+        f"They differ most on the test images of {which}: classified correctly{first} are {shares}."
     ]
 
 
@@ -157,7 +157,7 @@ def about_gap(labels, groups):
         for group in groups
     ]
     texts = [over_seeds("val_acc", values) for values in gaps]
-    return [f"Training accuracy less validation accuracy is, at the end, {each(labels, texts)}."]
+    return [f"Training accuracy minus validation accuracy at the end is {each(labels, texts)}."]
 
 
 def about_pace(labels, groups, best):
@@ -170,11 +170,16 @@ def about_pace(labels, groups, best):
     for label, group in zip(labels, groups, strict=True):
         if label == best:
             continue
-        ends = [comparison.final_accuracy(record) for record in group]
-        pairs = list(zip(groups[labels.index(best)], group, ends, strict=False))  # seed by seed
-        sooner = [first_epoch(ours, end) for ours, _, end in pairs]
-        later = [first_epoch(theirs, end) for _, theirs, end in pairs]
-        if None not in sooner and min(later) - max(sooner) > len(group[0].epochs) / 20:
+        pairs = [
+            (ours, theirs)
+            for ours in groups[labels.index(best)]
+            for theirs in group
+            if ours.options["seed"] == theirs.options["seed"]
+        ]
+        ends = [comparison.final_accuracy(theirs) for _, theirs in pairs]
+        sooner = [first_epoch(ours, end) for (ours, _), end in zip(pairs, ends, strict=True)]
+        later = [first_epoch(theirs, end) for (_, theirs), end in zip(pairs, ends, strict=True)]
+        if pairs and None not in sooner and min(later) - max(sooner) > len(group[0].epochs) / 20:
             sentences.append(
                 f"In epoch {span(sooner)} {best} reaches the validation accuracy that {label} ends with "
                 f"and first reaches in epoch {span(later)}."

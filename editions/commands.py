@@ -4,14 +4,13 @@ Every mistake is answered by a line that names question and experiment and says 
 """
 
 import contextlib
-import difflib
 import importlib
 import io
 import os
 from pathlib import Path
 
 import utils
-from lab.options import NOT_IDENTIFYING, one_dash
+from lab.options import NOT_IDENTIFYING, did_you_mean, one_dash
 from lab.quantities import join_words
 from utils import InputError
 
@@ -92,8 +91,7 @@ def check_comparison(question, resolved):
     for (experiment, opt), (*_, table) in zip(named, resolved, strict=True):
         for option in question.compare:
             if option not in table:
-                near = difflib.get_close_matches(option, table, 1)
-                meant = f"; did you mean {near[0]}?" if near else ""
+                meant = did_you_mean(option, table)
                 raise InputError(f"{place}{experiment.command[0]} has no option -{option}{meant}")
             if opt.model not in table[option].models:
                 raise InputError(

@@ -1,10 +1,11 @@
 """One run in the report: its numbers beside the published ones, the verdict, the published curves."""
 
 import contextlib
+import functools
 from decimal import ROUND_DOWN, Decimal
 
 from editions.findings import about_confusion, one_class, run_findings
-from editions.plan import Proof
+from editions.plan import NotRun, Proof
 from lab import statistics
 from lab.quantities import as_text, head_of, join_words, name_of
 from utils import SPLITS, InputError
@@ -90,14 +91,21 @@ class Entry:
         if not self.state:
             try:
                 result = job.result()
+            except NotRun as error:
+                self.state = str(error)
             except InputError as error:
-                self.state = "not run yet" if str(error) == "not run yet" else f"to run: {error}"
+                self.state = f"to run: {error}"
             else:
                 self.proof, self.record = (result, None) if self.is_proof else ([], result)
         self.repeated = [self.record] if self.record else []  # with every seed, ours first
         for other in getattr(job, "repetitions", []) if self.record else []:
             with contextlib.suppress(InputError):
                 self.repeated.append(other.result())
+
+    @functools.cached_property
+    def predictions(self):
+        """The classes that our run gave the test images, (n,); None where they are not there."""
+        return self.job.predictions()
 
     @property
     def ours(self):
@@ -168,7 +176,7 @@ class Entry:
             return kind, who, [format_quantity(q, values.get(q)) for q in columns], note
 
         notes = [self.verdict()[0]]
-        if self.record and one_class(self.record, self.dataset, self.job.predictions()):
+        if self.record and one_class(self.record, self.dataset, self.predictions):
             notes.append("gives one class alone")
         yield row("ours", "ours", self.ours, "; ".join(filter(None, notes)))
         if len(self.repeated) > 1:
@@ -244,11 +252,12 @@ class Entry:
 
     # ---- curves
 
+    @functools.cached_property
     def findings(self):
         """Sentences about the run's curves, and where it lies outside its band, about that."""
         if self.record is None:
             return []
-        predictions = self.job.predictions()
+        predictions = self.predictions
         sentences = run_findings(self.record, self.dataset, predictions)
         if sentences and predictions is not None:
             data = self.dataset.data

@@ -3,6 +3,7 @@
 import difflib
 from decimal import Decimal
 
+from lab.options import did_you_mean
 from utils import SPLITS, InputError
 
 # How a field that is missing, or no list, is written.
@@ -118,6 +119,5 @@ class Fields:
     def finish(self, what):
         """Refuse what was not taken."""
         for name in self.table:
-            near = difflib.get_close_matches(name, self.known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"{what} has {', '.join(self.known)}"
-            raise self.wrong(name, f"unknown field; {hint}")
+            hint = did_you_mean(name, self.known) or f"; {what} has {', '.join(self.known)}"
+            raise self.wrong(name, f"unknown field{hint}")

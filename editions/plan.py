@@ -36,6 +36,13 @@ START = {"hw1-q1.py": 2.0, "hw1-q2.py": 5.0, PROOFS: 7.0}  # seconds to start, d
 MEMORY = {"hw1-q1.py": 0.15e9, "hw1-q2.py": 0.6e9, PROOFS: 0.15e9}  # bytes beside the images
 
 
+class NotRun(InputError):
+    """A job has left nothing yet."""
+
+    def __init__(self):
+        super().__init__("not run yet")
+
+
 @dataclass
 class Job:
     """A command of the edition that is started once.
@@ -96,7 +103,7 @@ class Proof(Job):
     def result(self):
         """The lines that it printed; InputError where it did not run, or not to its end."""
         if not self.output.is_file():
-            raise InputError("not run yet")
+            raise NotRun
         lines = self.output.read_text(encoding="utf-8", errors="replace").splitlines()
         if not lines or not lines[-1].endswith(("claim holds", "claims FAILED")):
             raise InputError("it was stopped")
@@ -105,8 +112,10 @@ class Proof(Job):
     def left(self):
         try:
             self.result()
+        except NotRun:
+            return "start", ""
         except InputError as error:
-            return "start", "" if str(error) == "not run yet" else f"run again, {error}"
+            return "start", f"run again, {error}"
         return "kept", ""
 
     def figures(self):
@@ -172,7 +181,7 @@ class Training(Job):
         """
         path = self.path("record", "json")
         if not path.exists():
-            raise InputError("it was stopped" if self.checkpoints() else "not run yet")
+            raise InputError("it was stopped") if self.checkpoints() else NotRun
         try:
             record = read_record(path)
         except InputError as error:
@@ -241,10 +250,10 @@ class Training(Job):
         try:
             self.result()
             return "kept", ""
+        except NotRun:
+            return "start", ""
         except InputError as error:
             why = str(error)
-        if why == "not run yet":
-            return "start", ""
         options = {k: v for k, v in self.options().items() if k != "epochs"}
         damaged = ""
         for path in self.checkpoints():

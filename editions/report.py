@@ -48,7 +48,7 @@ def write(edition, jobs, folder, dataset, quick):
     for ending in (*FORMATS, "csv", "md", "tex"):
         for old in folder.glob(
             f"question-*.{ending}"
-        ):  # of a comparison or log that is there no more
+        ):  # of a comparison or log that is no longer there
             old.unlink()
     base = baseline(dataset)
     jobs_by_use = {e.where: job for job in jobs if job.seed is None for _, e in job.uses}
@@ -191,7 +191,7 @@ class Section:
 
     def about(self, entry):
         """The paragraphs below a run's name: what it shows, if that is not the answer, and its logs."""
-        findings = entry.findings() if len(self.entries) > 1 else []
+        findings = entry.findings if len(self.entries) > 1 else []
         logs = self.logs.get(entry.experiment.name, ([], []))[0]
         return [" ".join(sentences) for sentences in (findings, logs) if sentences]
 
@@ -241,7 +241,7 @@ class Section:
         entries = [entry for entry in self.entries if entry.record]
         options = self.question.compare
         if len(self.entries) == 1 and entries:
-            self.paragraphs = [" ".join(entries[0].findings())]
+            self.paragraphs = [" ".join(entries[0].findings)]
         if not options or len(entries) < 2:
             return
         settings = [
@@ -261,7 +261,7 @@ class Section:
             self.rows = comparison.table(settings, records, base)
             figures = comparison.overlays(records, labels, *titled)
         if options != ["seed"]:  # a seed is no setting, so none is best
-            predictions = [entry.job.predictions() for entry in entries]
+            predictions = [entry.predictions for entry in entries]
             data = entries[0].dataset.data
             about_tests = predictions, data.arrays["test_labels"], data.class_names
             tested = None if any(found is None for found in predictions) else about_tests

@@ -72,10 +72,15 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args([one_dash(str(word)) for word in arguments])
 
     def error(self, message):
-        wrong = message.removeprefix("unrecognized arguments: ").split()[0]
-        near = difflib.get_close_matches(wrong, self._option_string_actions, 1)
-        meant = f"; did you mean {near[0]}?" if near and wrong not in near else ""
+        _, _, unknown = message.partition("unrecognized arguments: ")
+        meant = did_you_mean(unknown.partition(" ")[0], self._option_string_actions)
         self.exit(2, f"{self.prog}: {message}{meant} ('{self.prog} -h' lists the options)\n")
+
+
+def did_you_mean(word, known):
+    """'; did you mean -dropout?', of the known words that which is nearest; "" if none is near."""
+    near = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def one_dash(word):

@@ -1,6 +1,7 @@
 """A script as a process: the signals that stop it, the one line that it says, its exit status."""
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -69,6 +70,8 @@ def run_script(main):
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe or a file sees each line
     script = Path(sys.argv[0]).name
     try:
         with stoppable():

@@ -73,8 +73,10 @@ class Record:
         """Write the epochs' figures as CSV: the column step, then the quantities."""
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(["step", *(name for name in self.epochs[0] if name != "epoch")])
-        writer.writerows([row["epoch"], *list(row.values())[1:]] for row in self.epochs)
+        # By name: a resumed run's earlier epochs have theirs in the checkpoint's order.
+        names = [name for name in self.epochs[0] if name != "epoch"]
+        writer.writerow(["step", *names])
+        writer.writerows([row["epoch"], *(row[name] for name in names)] for row in self.epochs)
         with replacing(path) as stream:
             stream.write(lines.getvalue().encode())
 

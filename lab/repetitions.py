@@ -3,10 +3,9 @@
 A seed is no setting, so none is ever best; what counts is the mean and how far the seeds lie apart.
 """
 
-import statistics
-
 import numpy as np
 
+from lab import statistics
 from lab.comparison import baseline_rows, curves_figure, final_accuracy, shared_quantities
 
 
@@ -22,11 +21,6 @@ def grouped(settings, records):
     return [dict(others) for others in groups], list(groups.values())
 
 
-def deviation(values):
-    """The standard deviation of one run, of divisor k - 1; None of a single run."""
-    return statistics.stdev(values) if len(values) > 1 else None
-
-
 def table(settings, groups, baseline=None):
     """The rows of a comparison over seeds: one per setting, with mean, deviation and range.
 
@@ -39,8 +33,10 @@ def table(settings, groups, baseline=None):
         columns["test_acc"] = [record.final["test_acc"] for record in records]
         for key, values in columns.items():
             split = key.partition("_")[0]
-            row |= {key: statistics.fmean(values), f"{split}_deviation": deviation(values)}
-            row |= {f"lowest_{key}": min(values), f"highest_{key}": max(values)}
+            about = statistics.summary(values)
+            deviation = about.deviation if about.count > 1 else None
+            row |= {key: about.mean, f"{split}_deviation": deviation}
+            row |= {f"lowest_{key}": about.low, f"highest_{key}": about.high}
         rows.append({**row, "best": ""})
     highest = max(row["val_acc"] for row in rows)
     tied = [row for row in rows if row["val_acc"] == highest]

@@ -731,6 +731,20 @@ def test_two_dashes_work_as_one(request, script):
     assert module.parse_arguments(two.split()).runs[0][0].plots_dir == Path("mlp")
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("", "hw1-q1.py: unrecognized arguments:  ('hw1-q1.py -h' lists the options)\n"),
+        ("-epoch_s", "unrecognized arguments: -epoch_s; did you mean -epochs? ('hw1-q1.py -h'"),
+        ("-zzz", "hw1-q1.py: unrecognized arguments: -zzz ('hw1-q1.py -h' lists the options)\n"),
+    ],
+)
+def test_an_unknown_word_is_one_line(q1, run_main, word, said):
+    outcome = run_main(q1, "perceptron", word)
+    assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1)
+    assert said in outcome.err
+
+
 def test_main_works_in_a_notebook(q1, q2, monkeypatch, capsys, tmp_path, tiny_npz):
     """It takes a list, asks nothing of sys.argv, returns what was trained, and raises to say why not."""
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])

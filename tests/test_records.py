@@ -45,6 +45,15 @@ def test_the_history_as_a_table(record_path):
         }
 
 
+def test_the_history_goes_by_name(record_path, tmp_path):
+    """As where a resumed run's epochs have their numbers in two orders."""
+    record = read_record(record_path)
+    record.epochs[1] = dict(reversed(record.epochs[1].items()))
+    record.write_history(tmp_path / "again.csv")
+    (whole,) = record_path.parent.glob("*history.csv")
+    assert (tmp_path / "again.csv").read_text() == whole.read_text()
+
+
 @pytest.mark.parametrize("model", ["perceptron", "mlp"])
 def test_the_other_models_records(q1, run_main, blank_figures, tmp_path, tiny_npz, model):
     arguments = ["-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
