@@ -249,24 +249,24 @@ def describe_comparison(comparison, counts):
     """A sentence: do two settings differ, and by how much at least. `counts` are their seeds."""
     first, second, difference, exact, adjusted, pairs = comparison
     low, high = difference.interval
+    above, below, by = first, second, as_share(abs(difference.mean))
+    if difference.mean < 0:
+        above, below, low, high = second, first, -high, -low
     seeds = f"{counts[0]} against {counts[1]} seeds"
     if math.isnan(difference.p):
         return f"{first} and {second} cannot be compared: {seeds}, and each needs two or more."
     if low == high:
-        by = f"differ by {as_share(abs(low))}" if low else "do not differ"
-        return f"Neither {first} nor {second} varies with the seed: they {by} ({seeds})."
+        differ = f"differ by {by}" if low else "do not differ"
+        return f"Neither {first} nor {second} varies with the seed: they {differ} ({seeds})."
     if comparison.told_apart:
-        above, below = (first, second) if difference.mean > 0 else (second, first)
-        least, most = sorted((abs(low), abs(high)))
         said = (
-            f"On average {above} is above {below} by {as_share(abs(difference.mean))}, by at least"
-            f" {as_share(least)} and at most {as_share(most)}"
+            f"On average {above} is above {below} by {by}, by at least {as_share(low)} and at most"
+            f" {as_share(high)}"
         )
     else:
         said = (
-            f"No difference can be told between {first} and {second}: their means differ by"
-            f" {as_share(abs(difference.mean))}, and the true difference may be anything"
-            f" {_between(low, high)}"
+            f"No difference can be told between {above} and {below}: the mean of {above} is higher by"
+            f" {by}, and the true difference may be anything {_between(low, high)}"
         )
     holm = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
     welch = f"{CONFIDENCE} Welch interval, {p_value(difference.p)}{holm}"
