@@ -13,16 +13,13 @@ import pytest
 from conftest import ROOT
 from submissions import mutants
 
-# Two right programs of odd interfaces and a few mistakes: what a default run has time for.
+# A right program of an odd interface and a few mistakes: what a default run has time for.
 FEW = [
-    "right-oneatatime",
     "right-onehot",
     "perc_one_vs_all-own_epoch",
-    "l2_sign-lists",
     "init_wrong+relu_grad_wrong-plain",
     "loss_broadcast-matrix",
     "unfinished-oneatatime",
-    "softmax_before_ce+layers_plus_one-matrix",
 ]
 
 # What a name of the corpus may start with that is no id of the table of mistakes.

@@ -61,7 +61,7 @@ def test_kth_gradient_check(q1, l2_penalty, record_property):
 
 
 @pytest.mark.parametrize("options", [["-learning_rate", 0.1], ["-l2_penalty", 0.2]])
-def test_kth_configurations(q1, run_main, tmp_path, cifar_npz, options):
+def test_kth_configurations(q1, run_main, blank_figures, tmp_path, cifar_npz, options):
     """Cost and loss, equal without a penalty, apart by it otherwise; the weights as images."""
     fixed = ["-standardize", "-batch_size", "100", "-epochs", "3"]
     where = ["-data_path", cifar_npz, "-plots_dir", tmp_path / "plots", "-plot_format", "png"]
@@ -76,8 +76,11 @@ def test_kth_configurations(q1, run_main, tmp_path, cifar_npz, options):
         assert len(list((tmp_path / "plots").glob(f"*-{quantity}.png"))) == 1
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("model", ["perceptron", "logistic_regression"])
-def test_weights_of_grey_images_are_drawn(q1, run_main, tmp_path, octmnist_npz, model):
+def test_weights_of_grey_images_are_drawn(
+    q1, run_main, blank_figures, tmp_path, octmnist_npz, model
+):
     outcome = run_main(
         q1, model, "-epochs", 1, "-data_path", octmnist_npz, "-plots_dir", tmp_path / "plots"
     )

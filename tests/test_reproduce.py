@@ -21,6 +21,8 @@ from conftest import (
     ROOT,
     Child,
     leave_figures_blank,
+    leave_pictures_blank,
+    run_forked,
     run_script,
     snapshot,
     tiny_arrays,
@@ -124,8 +126,8 @@ def small(monkeypatch, tmp_path):
 
 @pytest.fixture
 def forked_runs(request, monkeypatch):
-    """Have the runs be forked children in place of new interpreters; their figures are blank, but in
-    a test that is marked `draws`.
+    """Have the runs be forked children in place of new interpreters; their figures are blank, but
+    the curves in a test that is marked `draws`.
     """
     drawn = request.node.get_closest_marker("draws")
 
@@ -133,8 +135,8 @@ def forked_runs(request, monkeypatch):
         def run():
             os.environ.update(env)
             os.chdir(ROOT)
-            if not drawn:
-                leave_figures_blank(pytest.MonkeyPatch())
+            patch = leave_pictures_blank if drawn else leave_figures_blank
+            patch(pytest.MonkeyPatch())
             sys.argv = words[1:]
             process.run_script(importlib.import_module(words[1].removesuffix(".py")).main)
 
@@ -188,18 +190,18 @@ def records(folder):
 
 
 @pytest.mark.draws
-def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
+def test_an_edition_from_nothing_to_its_report(run_small, q1, monkeypatch, tmp_path, tiny_npz):
     """Each run once and as the single command; then nothing is left; a report with every number."""
     outcome = run_small()
     assert outcome.status == 0, outcome.err
     folder = tmp_path / "plots" / "small"
     assert outcome.out == f"{folder / 'report.html'}\n"
     assert [": finished after " in line for line in outcome.err_lines] == [True] * 4
-    alone = run_script(
-        "hw1-q1.py", "logistic_regression", "-epochs", 300, "-l2_penalty", 0.01,
-        "-data_path", tiny_npz, "-plots_dir", tmp_path / "alone", env={**os.environ, "OMP_NUM_THREADS": "2"},
+    alone = run_forked(
+        q1, "logistic_regression", "-epochs", 300, "-l2_penalty", 0.01, "-data_path", tiny_npz,
+        "-plots_dir", tmp_path / "alone", prepare=lambda: leave_figures_blank(monkeypatch),
     )  # fmt: skip
-    assert alone.returncode == 0
+    assert alone.status == 0
     ((name, single),) = records(tmp_path / "alone").items()
     assert {**records(folder)[name], "threads": 0} == {**single, "threads": 0}
     assert len(records(folder)) == 3
@@ -247,6 +249,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, tmp_path, tiny_npz):
         assert (folder / picture).with_suffix(".pdf").is_file()
 
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*record*")}
+    monkeypatch.setattr(report, "save_figure", lambda figure, path: path.touch())
     again = run_small()
     assert (again.status, again.err_lines) == (0, ["4 of 4 runs are there already, and kept"])
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*record*")} == before

@@ -9,15 +9,22 @@ from lab.known_data import THE_VERY_DATA, identify
 from lab.standin import CHUNK, CLASSES, SPLITS, Bits, chunks
 
 
+def drawn(split):
+    images, labels = zip(*chunks(split, SPLITS[split]), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
 @pytest.fixture(scope="module")
-def standin():
-    drawn = {}
-    for split, n in SPLITS.items():
-        images, labels = zip(*chunks(split, n), strict=True)
-        drawn[split] = np.concatenate(images), np.concatenate(labels)
-    return drawn
+def val():
+    return drawn("val")
 
 
+@pytest.fixture(scope="module")
+def standin(val):
+    return {"train": drawn("train"), "val": val, "test": drawn("test")}
+
+
+@pytest.mark.long
 def test_sizes_and_types_are_those_of_the_homework(standin):
     assert {split: len(y) for split, (_, y) in standin.items()} == {
         "train": 12_630,
@@ -30,6 +37,7 @@ def test_sizes_and_types_are_those_of_the_homework(standin):
         assert labels.dtype == np.int64
 
 
+@pytest.mark.long
 def test_the_bytes_are_the_same_on_every_machine(standin):
     """Those whose digests the table has, which change only when the drawings do, on purpose."""
     arrays = {f"{split}_images": images for split, (images, _) in standin.items()}
@@ -40,6 +48,7 @@ def test_the_bytes_are_the_same_on_every_machine(standin):
     assert labels == [5, 1, 1, 3, 1, 4, 4, 4, 3, 2, 5, 0, 0, 0, 2, 4, 2, 3, 2, 5]
 
 
+@pytest.mark.long
 def test_classes_are_about_as_many_as_in_the_photographs(standin):
     for _, labels in standin.values():
         share = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
@@ -48,13 +57,14 @@ def test_classes_are_about_as_many_as_in_the_photographs(standin):
         assert share.min() > 0.14 and share.max() < 0.19
 
 
+@pytest.mark.long
 def test_no_picture_is_in_two_splits_or_twice(standin):
     pictures = {image.tobytes() for images, _ in standin.values() for image in images}
     assert len(pictures) == sum(SPLITS.values())
 
 
-def test_pictures_have_the_photographs_brightness_and_contrast(standin):
-    images, labels = standin["val"]
+def test_pictures_have_the_photographs_brightness_and_contrast(val):
+    images, labels = val
     pixels = images / 256
     assert 0.28 < pixels.mean() < 0.38  # the photographs: .43
     assert 0.20 < pixels.std() < 0.27  # the photographs: .25
@@ -62,6 +72,7 @@ def test_pictures_have_the_photographs_brightness_and_contrast(standin):
         assert pixels[labels == k].std(axis=0).mean() > 0.15
 
 
+@pytest.mark.long
 def test_class_means_tell_something_but_far_from_all(standin):
     means = []
     images, labels = standin["train"]

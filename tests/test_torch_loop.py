@@ -315,7 +315,9 @@ def test_training_in_bfloat16_learns_as_in_float32(q2, blank_figures, tmp_path, 
     assert losses["bfloat16"][-1] == pytest.approx(last, abs=(first - last) / 4)
 
 
-def test_a_processor_without_bfloat16_is_told(q2, run_main, monkeypatch, tmp_path, tiny_npz):
+def test_a_processor_without_bfloat16_is_told(
+    q2, run_main, blank_figures, monkeypatch, tmp_path, tiny_npz
+):
     for name, fast in (("slow", False), ("fast", True)):
         cpuinfo = tmp_path / name
         cpuinfo.write_text("flags : fpu avx2" + " avx512_bf16" * fast)
