@@ -170,7 +170,9 @@ class LogisticRegression(LinearModel):
         for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
             for i, y_i in enumerate(y_block):
                 block.errors[i] = self.gradient(block.scores(i), y_i)
-        for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):  # the last few
+        for X_rest, y_rest in blocks(
+            X, y[:stop], self.BLOCK, whole
+        ):  # the last, too few for a block
             for x_i, y_i in zip(X_rest, y_rest, strict=True):
                 self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 
@@ -288,7 +290,7 @@ def file_name(opt, parser):
 
 def main(arguments):
     """Train what the command line, a list of words, asks for; returns what `train` does."""
-    return sweep.run(parse_arguments(arguments), train)
+    return sweep.train_all(parse_arguments(arguments), train)
 
 
 def train(opt, names, data):

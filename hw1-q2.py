@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 import utils
-from fast import layers as fast
 from fast.batches import ImageTensor, number_of_batches, shuffled_batches
+from fast.layers import Dropout, few_outputs, has_fast_bfloat16, softmax_regression_step
 from fast.pixels import feature_statistics
 from lab import figures, options, process, sweep, torch_state
 from lab.alone import Alone
@@ -45,7 +45,7 @@ class LogisticRegression(nn.Module):
 
     def forward(self, x, **kwargs):
         """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
-        return fast.few_outputs(self.linear, x)
+        return few_outputs(self.linear, x)
 
 
 class FeedforwardNetwork(nn.Module):
@@ -60,7 +60,7 @@ class FeedforwardNetwork(nn.Module):
         modules = []
         width = n_features
         for _ in range(layers):
-            modules += [nn.Linear(width, hidden_size), activation(), fast.Dropout(dropout)]
+            modules += [nn.Linear(width, hidden_size), activation(), Dropout(dropout)]
             width = hidden_size
         self.network = nn.Sequential(*modules, nn.Linear(width, n_classes))
 
@@ -201,7 +201,7 @@ def main(arguments, team=ALONE):
 
     team : the processes that train together, under torchrun; see lab/ranks.py.
     """
-    return team.run(parse_arguments(arguments), functools.partial(train, team=team))
+    return team.train_all(parse_arguments(arguments), functools.partial(train, team=team))
 
 
 def train(opt, names, data, team=ALONE):
@@ -222,11 +222,11 @@ def train(opt, names, data, team=ALONE):
     criterion = nn.CrossEntropyLoss()
     step = team.step(train_batch if opt.device == "cpu" else gradient_step)
     if opt.model == "logistic_regression":
-        step = team.step(fast.softmax_regression_step)
+        step = team.step(softmax_regression_step)
     share, count = team.share(train_X), number_of_batches(len(train_X), opt.batch_size)
 
-    run = team.join(model, SCRIPT, opt, data, names, FIGURES, torch.get_num_threads())
-    with run, products(opt):
+    run = team.begin_run(model, SCRIPT, opt, data, names, FIGURES, torch.get_num_threads())
+    with run, product_precision(opt):
         if opt.resume:
             run.load_checkpoint(functools.partial(torch_state.restore, model, optimizer, generator))
         else:
@@ -296,9 +296,9 @@ def build(opt, n_classes, n_features):
     return model, torch.optim.Adam(model.parameters(), **settings)
 
 
-def products(opt):
+def product_precision(opt):
     """A context in which matrix products have the precision that the options ask for."""
-    if opt.precision == "bfloat16" and opt.device == "cpu" and not fast.has_fast_bfloat16():
+    if opt.precision == "bfloat16" and opt.device == "cpu" and not has_fast_bfloat16():
         utils.notice(
             "note: this processor has no instructions for bfloat16; float32 will be faster"
         )

@@ -87,10 +87,10 @@ def main(arguments):
     opt = parse_arguments(arguments)
     edition = tables.load(opt.edition)
     chosen = tables.choose(edition, opt.only)
-    resolved = commands.resolve(edition)
+    commands.check(edition)
     folder = opt.plots_dir / (f"{edition.name}-quick" if opt.quick else edition.name)
     data = dataset.open_dataset(edition, opt.data_path)
-    jobs = plan.planned(edition, resolved, folder, data, opt)
+    jobs = plan.planned(edition, folder, data, opt)
     left = [] if opt.report else left_to_run(jobs, chosen)
 
     threads = pool.threads_each(opt.threads)

@@ -35,7 +35,7 @@ class Parts:
         ((opt, _),) = q2.parse_arguments(["mlp"]).runs
         self.model, self.optimizer = q2.build(opt, data.n_classes, self.train_X.bytes.shape[1])
         self.linear = [part for part in self.model.network if isinstance(part, torch.nn.Linear)]
-        self.dropout = [part for part in self.model.network if isinstance(part, q2.fast.Dropout)]
+        self.dropout = [part for part in self.model.network if isinstance(part, q2.Dropout)]
         self.count = q2.number_of_batches(len(self.train_X), batch_size)
         self.criterion = torch.nn.CrossEntropyLoss()
         self.generator = torch.Generator().manual_seed(42)

@@ -28,19 +28,14 @@ def figures_of(script, model):
     return figures[model] if isinstance(figures, dict) else figures
 
 
-def resolve(edition):
-    """{where an experiment is: what `only_run` says of its command}.
-
-    InputError, which names question and experiment, where a command is not that of one run, or a
+def check(edition):
+    """InputError, which names question and experiment, where a command is not that of one run, or a
     question compares runs that differ in more than it says.
     """
-    resolved = {}
     for question in edition.questions:
-        for experiment in question.experiments:
-            resolved[experiment.where] = only_run(experiment, experiment.command[1:])
+        runs = [only_run(experiment, experiment.command[1:]) for experiment in question.experiments]
         if question.compare:
-            check_comparison(question, [resolved[e.where] for e in question.experiments])
-    return resolved
+            check_comparison(question, runs)
 
 
 def only_run(experiment, words):
@@ -81,14 +76,14 @@ def only_run(experiment, words):
     return opt, names.files, sweep.table
 
 
-def check_comparison(question, resolved):
+def check_comparison(question, runs):
     """InputError where a question's runs cannot be compared by the options that it says."""
     place = f"{question.where}compare: "
     by = join_words([f"-{option}" for option in question.compare])
-    if any(opt is None for opt, *_ in resolved):
+    if any(opt is None for opt, *_ in runs):
         raise InputError(f"{place}runs of {PROOFS} are not compared; leave out compare")
-    named = [(e, opt) for e, (opt, *_) in zip(question.experiments, resolved, strict=True)]
-    for (experiment, opt), (*_, table) in zip(named, resolved, strict=True):
+    named = [(e, opt) for e, (opt, *_) in zip(question.experiments, runs, strict=True)]
+    for (experiment, opt), (*_, table) in zip(named, runs, strict=True):
         for option in question.compare:
             if option not in table:
                 meant = did_you_mean(option, table)

@@ -98,7 +98,7 @@ class Entry:
             else:
                 self.proof, self.record = (result, None) if self.is_proof else ([], result)
         self.repeated = [self.record] if self.record else []  # with every seed, ours first
-        for other in getattr(job, "repetitions", []) if self.record else []:
+        for other in job.repetitions if self.record else []:
             with contextlib.suppress(InputError):
                 self.repeated.append(other.result())
 

@@ -27,6 +27,7 @@ from lab.version import code_version
 from utils import SPLITS, InputError
 
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
+DRAWN = ("-plot_format", *FORMATS)
 QUICK = 100  # -quick trains this fraction of the epochs
 THEORY = tuple(f"theory/{path.name}" for path in sorted((utils.ROOT / "theory").glob("*.py")))
 # Seconds per training example and feature in an epoch on one core of 2024: of a linear model, and for
@@ -47,18 +48,20 @@ class NotRun(InputError):
 class Job:
     """A command of the edition that is started once.
 
-    uses : the (question, experiment) pairs of the edition that it is the run of.
     command : the words of its command line as the report shows them.
     words : those that it is started with, relative to the repository.
     folder : where its files go.
     code : the version of the code that it is run with.
+    uses : the (question, experiment) pairs of the edition that it is the run of.
+    repetitions : `Training`s that differ from it in the seed.
     """
 
-    uses: list
     command: list
     words: list
     folder: Path
     code: str
+    uses: list = field(default_factory=list, kw_only=True)
+    repetitions: list = field(default_factory=list, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)  # of a repetition with another seed
     failure: str = field(default="", kw_only=True)  # what its process said when it failed
     epochs = 1  # what its progress is counted in
@@ -92,6 +95,10 @@ class Job:
 @dataclass
 class Proof(Job):
     """A run of hw1-q3.py: a folder of its own with what it printed and its figures."""
+
+    @property
+    def name(self):
+        return shlex.join(self.command)
 
     @property
     def output(self):
@@ -136,7 +143,6 @@ class Training(Job):
     name: str
     drawn: list
     dataset: DataSet
-    repetitions: list = field(default_factory=list, kw_only=True)  # `Training`s with other seeds
 
     @property
     def epochs(self):
@@ -304,48 +310,59 @@ def contradiction(record):
     return ""
 
 
-def planned(edition, resolved, folder, dataset, opt):
-    """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's."""
-    codes, by_name = {}, {}
-    drawn, data_path = ["-plot_format", *FORMATS], []
+def planned(edition, folder, dataset, opt):
+    """The jobs of an edition, each once, in the order of the questions; `opt` is reproduce.py's.
+
+    The repetitions with other seeds come last.
+    """
+    data_path = []
     if opt.data_path is not None or not edition.standin:
         data_path = ["-data_path", relative(opt.data_path or utils.ROOT / edition.data)]
-    where = ["-plots_dir", relative(folder), *drawn, *data_path]
+    about = folder, dataset, data_path
+    jobs = {}
     for question in edition.questions:
         for experiment in question.experiments:
-            script, *words = experiment.command
-            run, name, _ = resolved[experiment.where]
-            if script not in codes:
-                codes[script] = code_version(script, *(THEORY if script == PROOFS else ()))
-            if opt.quick and run:
-                words = with_epochs(words, max(1, run.epochs // QUICK))
-                run, name, _ = only_run(experiment, words)
-            name = name or shlex.join(experiment.command)
-            if name in by_name:
-                by_name[name].uses.append((question, experiment))
-                continue
-            uses, command = [(question, experiment)], [script, *words]
-            if script == PROOFS:
-                # One that takes data is given the edition's, and has a folder for each data set.
-                about_data = hasattr(script_module(script).parse_arguments(words), "data_path")
-                what = name + dataset.data.sha256 * about_data
-                own = folder / f"Q3-{words[0]}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
-                ending = ["-plots_dir", relative(own), *drawn, *data_path * about_data]
-                by_name[name] = Proof(uses, command, [*command, *ending], own, codes[script])
-                continue
-            figures = figures_of(script, run.model)
-            about = folder, codes[script]
-            first = Training(uses, command, [*command, *where], *about, run, name, figures, dataset)
-            by_name[name] = first
-            for seed in other_seeds(run, question, opt.seeds or edition.seeds):
-                run, name, _ = only_run(experiment, [*words, "-seed", str(seed)])
-                words_of_seed = [*command, "-seed", str(seed)]
-                first.repetitions.append(
-                    Training(uses, words_of_seed, [*words_of_seed, *where], *about, run, name,
-                        figures, dataset, seed=seed)
-                )  # fmt: skip
-    jobs = list(by_name.values())
-    return jobs + [each for job in jobs for each in getattr(job, "repetitions", [])]
+            if experiment.command[0] == PROOFS:
+                job = proof(experiment, *about)
+            else:
+                job = training(experiment, *about, opt.quick)
+            jobs.setdefault(job.name, job).uses.append((question, experiment))
+    for job in jobs.values():
+        if isinstance(job, Training):
+            question, experiment = job.uses[0]
+            for seed in other_seeds(job.opt, question, opt.seeds or edition.seeds):
+                job.repetitions.append(training(experiment, *about, opt.quick, seed))
+                job.repetitions[-1].uses = job.uses
+    return [*jobs.values(), *(each for job in jobs.values() for each in job.repetitions)]
+
+
+def proof(experiment, folder, dataset, data_path):
+    """The `Proof` of an experiment. One that takes data is given the edition's, and has a folder for
+    each data set.
+    """
+    command = experiment.command
+    about_data = hasattr(script_module(PROOFS).parse_arguments(command[1:]), "data_path")
+    what = shlex.join(command) + dataset.data.sha256 * about_data
+    own = folder / f"Q3-{command[1]}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+    words = [*command, "-plots_dir", relative(own), *DRAWN, *data_path * about_data]
+    return Proof(command, words, own, code_version(PROOFS, *THEORY))
+
+
+def training(experiment, folder, dataset, data_path, quick, seed=None):
+    """The `Training` of an experiment; `quick` of few epochs, and with another seed if one is given."""
+    script, *words = experiment.command
+    if quick:
+        whole, *_ = only_run(experiment, words)
+        words = with_epochs(words, max(1, whole.epochs // QUICK))
+    if seed is not None:
+        words = [*words, "-seed", str(seed)]
+    opt, name, _ = only_run(experiment, words)
+    command = [script, *words]
+    given = [*command, "-plots_dir", relative(folder), *DRAWN, *data_path]
+    drawn = figures_of(script, opt.model)
+    return Training(
+        command, given, folder, code_version(script), opt, name, drawn, dataset, seed=seed
+    )
 
 
 def other_seeds(opt, question, count):

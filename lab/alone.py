@@ -7,15 +7,15 @@ from lab.run import Run
 class Alone:
     """A team of one."""
 
-    def run(self, asked, train):
+    def train_all(self, asked, train):
         """Train what a `sweep.Sweep` asks for, with `train`."""
-        return sweep.run(asked, train)
+        return sweep.train_all(asked, train)
 
     def share(self, dataset):
         """The data set whose batches are this process's share of each batch."""
         return dataset
 
-    def join(self, model, *about):
+    def begin_run(self, model, *about):
         """The run, given what a `run.Run` is made of."""
         return Run(*about)
 

@@ -207,6 +207,12 @@ def curves_figure(quantity, curves, subject, data_title, show=False):
     """A figure of one quantity against the epochs, {label: values}, titled with a sentence."""
     from matplotlib.ticker import LogFormatter
 
+    class PlainLogFormatter(LogFormatter):
+        """Of the same ticks, labels without exponents: 0.6 beside 1 and 2."""
+
+        def __call__(self, x, pos=None):
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
     name = name_of(quantity)
     title = f"{name[0].upper()}{name[1:]} of {subject}\n{data_title}"
     longest = max(map(len, curves.values()))
@@ -219,6 +225,6 @@ def curves_figure(quantity, curves, subject, data_title, show=False):
     if wide and axes.get_yscale() != "log":  # else 25 hides all that happens at 1
         axes.set_yscale("log")
         for setter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            setter(LogFormatter(minor_thresholds=(2, 1)))
+            setter(PlainLogFormatter(minor_thresholds=(2, 1)))
         axes.set_ylabel(f"{axes.get_ylabel()}, log scale")
     return figure

@@ -52,9 +52,14 @@ def stoppable():
                 signal.signal(number, handler)
 
 
-def drop_output():
-    """Turn standard output to nowhere, so that what it could not take is not tried again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def flush_or_drop(stream):
+    """Flush a standard stream. Where it takes no more, a closed terminal say, turn it to nowhere: at
+    exit Python would try again, and leave with status 120.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run_script(main):
@@ -77,7 +82,7 @@ def run_script(main):
         with stoppable():
             main(sys.argv[1:])
     except BrokenPipeError:  # the reader of standard output, `head` say, has left
-        drop_output()
+        flush_or_drop(sys.stdout)
         sys.exit(1)
     except InputError as error:
         notice(f"{script}: {' '.join(str(error).split())}")
@@ -95,9 +100,12 @@ def run_script(main):
             f"{script}: {error.filename or 'standard output'}: cannot be written ({error.strerror})"
         )
         if not error.filename:
-            drop_output()
+            flush_or_drop(sys.stdout)
         sys.exit(1)
     except Stopped as stopped:
         if not stopped.told:
             notice("stopped; there was nothing to keep")
+        flush_or_drop(sys.stdout)
         sys.exit(128 + stopped.signum)
+    finally:
+        flush_or_drop(sys.stderr)

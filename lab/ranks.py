@@ -145,11 +145,11 @@ class Team:
 
     # ---- what a run does in another way
 
-    def run(self, asked, train):
-        """`sweep.run` on all ranks. InputError for several runs: the processes train one."""
+    def train_all(self, asked, train):
+        """`sweep.train_all` on all ranks. InputError for several runs: the processes train one."""
         if asked.swept:
             raise InputError("several processes train one run: give every option a single value")
-        return sweep.run(asked, train, self.open_data)
+        return sweep.train_all(asked, train, self.open_data)
 
     def open_data(self, opt):
         """The data set of the options, on rank 0 first, which may have the stand-in to draw.
@@ -181,7 +181,7 @@ class Team:
         """The data set whose batches are this rank's share of each of the data set's."""
         return Share(dataset, self)
 
-    def join(self, model, *about):
+    def begin_run(self, model, *about):
         """Meet the other ranks to train the model together; a `RankRun` made of `about`."""
         self._meet("loaded")
         self.device = next(model.parameters()).device

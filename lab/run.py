@@ -30,7 +30,7 @@ from lab.folder import RunFolder
 from lab.keeping import Checkpoints, NoCheckpoint
 from lab.options import recorded_options
 from lab.pictures import CAPTIONS, pictures
-from lab.process import Incomplete, Stopped, drop_output
+from lab.process import Incomplete, Stopped, flush_or_drop
 from lab.version import code_version
 from utils import InputError, notice
 
@@ -116,10 +116,7 @@ class Run:
         try:
             if kind is not None:
                 self._keep(stopped=isinstance(error, KeyboardInterrupt))
-            try:
-                sys.stdout.flush()  # of a line that the stop interrupted, a part may be left
-            except OSError:
-                drop_output()
+            flush_or_drop(sys.stdout)  # of a line that the stop interrupted, a part may be left
             unwritten = self.folder.what_is_unwritten()
             if unwritten and kind is None:
                 raise Incomplete(unwritten)
@@ -211,6 +208,7 @@ class Run:
         self.say(line)
         self.history.append(numbers)
         self._warn_if_not_finite(numbers)
+        # A copy, as the next epoch changes the model's arrays in place, and may be stopped half-way.
         copy = {name: np.array(value) for name, value in state.items()}
         self.snapshot = (len(self.history), copy)
         if self.checkpoints.is_due():
@@ -308,7 +306,7 @@ class Run:
         """What a checkpoint must agree in to be this run's: options but the epochs, data, quantities."""
         options = {k: v for k, v in recorded_options(self.opt).items() if k != "epochs"}
         whole = {**options, "data": self.data.sha256, "quantities": self.quantities}
-        return json.loads(json.dumps(whole))
+        return json.loads(json.dumps(whole))  # equal to what is read back: a tuple is a list there
 
     def save_checkpoint(self):
         """Write the state after the last whole epoch to the run's checkpoint."""

@@ -2,7 +2,7 @@
 
     python hw1-q2.py logistic_regression -epochs 100 -learning_rate 0.00001 0.001 0.1
 
-`parse` turns a command line into a `Sweep`, most often one of a single run, and `run` trains what is
+`parse` turns a command line into a `Sweep`, most often one of a single run, and `train_all` trains what is
 in it. Each combination of values is the run that the command with those single values would be:
 seeded and built anew, with the same lines on standard output and the same files. Several seeds are
 repetitions of a setting; see `seeds`.
@@ -109,7 +109,7 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
     return Sweep(planned, swept, name, " ".join(words), unused, parser.table)
 
 
-def run(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
+def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
     """Train the runs of a sweep in turn, `train(opt, names, data)` each; then compare them.
 
     `open_data` is a function of the options that returns `dataset.Data`. Returns what `train`
@@ -123,14 +123,14 @@ def run(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
     data = open_data(first)
     if sweep.unused:
         notice(f"note: {first.model} makes no use of {sweep.unused}")
-    result = _train_all(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
+    result = _train_several(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
     if first.show:
         utils.show_figures()
     return result
 
 
-def _train_all(sweep, train, data):
-    """`run` of a sweep of several runs."""
+def _train_several(sweep, train, data):
+    """`train_all` of a sweep of several runs."""
     results, failures = [], []
     for i, (opt, names) in enumerate(sweep.runs, 1):
         where = f"run {i} of {len(sweep.runs)}"

@@ -9,6 +9,7 @@ import os
 
 # Before torch is loaded: the workers share the cores, one thread each.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ.pop("PYTHONUNBUFFERED", None)  # which few users set, and which hides what a buffer does
 
 import contextlib
 import importlib

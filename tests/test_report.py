@@ -55,7 +55,7 @@ def dataset(relation=THE_VERY_DATA):
 
 
 class FakeJob:
-    failure, command = "", ["hw1-q1.py", "perceptron"]
+    failure, command, repetitions = "", ["hw1-q1.py", "perceptron"], ()
 
     def __init__(self, found):
         self.found = found

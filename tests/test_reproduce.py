@@ -163,9 +163,9 @@ def plan_of(name, data_path, folder, *more):
     """The jobs of an edition on a data file."""
     opt = reproduce.parse_arguments([name, "-data_path", str(data_path), *more])
     edition = tables.load(name)
-    resolved = commands.resolve(edition)
+    commands.check(edition)
     found = dataset.open_dataset(edition, str(data_path))
-    return plan.planned(edition, resolved, folder, found, opt)
+    return plan.planned(edition, folder, found, opt)
 
 
 @pytest.fixture
@@ -664,7 +664,8 @@ def test_the_edition_of_the_documentation(run_small, small):
         small.with_name("next.toml").write_text(whole)
         edition = tables.load("next")
     assert [q.number for q in edition.questions] == ["1.1", "1.2", "2", "3"]
-    assert len(commands.resolve(edition)) == 6
+    commands.check(edition)
+    assert sum(len(question.experiments) for question in edition.questions) == 6
     perceptron = edition.questions[0].experiments[0]
     assert len(perceptron.published) == 3 and perceptron.band
     assert len(edition.digests) == 4

@@ -321,9 +321,9 @@ def test_a_processor_without_bfloat16_is_told(
     for name, fast in (("slow", False), ("fast", True)):
         cpuinfo = tmp_path / name
         cpuinfo.write_text("flags : fpu avx2" + " avx512_bf16" * fast)
-        assert q2.fast.has_fast_bfloat16(cpuinfo) is fast
-    assert q2.fast.has_fast_bfloat16(tmp_path / "not there")
-    monkeypatch.setattr(q2.fast, "has_fast_bfloat16", lambda: False)
+        assert q2.has_fast_bfloat16(cpuinfo) is fast
+    assert q2.has_fast_bfloat16(tmp_path / "not there")
+    monkeypatch.setattr(q2, "has_fast_bfloat16", lambda: False)
     said = []
     for precision in ("float32", "bfloat16"):
         words = ["mlp", "-precision", precision, "-epochs", 1, "-plots_dir", tmp_path / precision]
