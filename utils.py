@@ -284,7 +284,7 @@ class ClassificationDataset:
 # Drawing
 
 
-def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
+def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=30):
     """A matplotlib Figure of one or more curves against the epochs.
 
     epochs : the epochs' numbers.
@@ -293,8 +293,9 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.
     show : make a figure that `plt.show()` opens in a window?
+    log_from : a logarithmic axis is drawn where the greatest value is so many times the least.
     """
-    from matplotlib.ticker import LogFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     # The legend lies below, clear of the curves, in as many columns as fit: of its text 14
     # characters are an inch, and a line with its margins is as long as 7.
@@ -305,8 +306,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     marker = "." if len(epochs) <= 30 else None
     lines = []
     for i, (label, values) in enumerate(curves.items()):
-        values = np.asarray(values, float)
-        values = np.where(np.isfinite(values), values, np.nan)
+        values = np.where(np.isfinite(np.asarray(values, float)), values, np.nan).astype(float)
         style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
         (line,) = axes.plot(epochs, values, style, marker=marker, label=label)
         lines.append(line)
@@ -316,12 +316,12 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
             told = f"best {label}: {values[at]:.4f}, epoch {epochs[at]}"
             axes.plot(epochs[at], values[at], "o", label=told, **ring)
     panels, drawn = [axes], [line.get_ydata() for line in lines]
-    if _spans_decades(drawn):  # the NumPy MLP's loss falls from hundreds to one
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(LogFormatter())
-        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 1)))
+    if _span(drawn) > log_from:  # the NumPy MLP's loss falls from hundreds to one
+        axes.set_yscale("log", subs=[2, 5])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
         ylabel += ", log scale"
-        if len(epochs) > 2 and not _spans_decades([values[1:] for values in drawn]):
+        if len(epochs) > 2 and _span([values[1:] for values in drawn]) <= log_from:
             inset = axes.inset_axes((0.35, 0.4, 0.62, 0.5))
             inset.set_title("from the second epoch on", fontsize="small")
             for line, values in zip(lines, drawn, strict=True):
@@ -341,11 +341,11 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False):
     return figure
 
 
-def _spans_decades(curves):
-    """Is the greatest of the positive values more than 30 times the least? nan counts for nothing."""
+def _span(curves):
+    """How many times the least of the positive values the greatest is; nan counts for nothing."""
     values = np.concatenate(curves)
     positive = values[values > 0]
-    return positive.size > 0 and positive.max() > 30 * positive.min()
+    return positive.max() / positive.min() if positive.size else 1.0
 
 
 def plot_weights(W, image_shape, title, class_names=None, show=False):

@@ -2,8 +2,7 @@
 
 import csv
 import io
-
-import numpy as np
+import math
 
 import utils
 from lab.files import replacing
@@ -205,26 +204,10 @@ def overlays(records, labels, subject, data_title, only=None, show=False):
 
 def curves_figure(quantity, curves, subject, data_title, show=False):
     """A figure of one quantity against the epochs, {label: values}, titled with a sentence."""
-    from matplotlib.ticker import LogFormatter
-
-    class PlainLogFormatter(LogFormatter):
-        """Of the same ticks, labels without exponents: 0.6 beside 1 and 2."""
-
-        def __call__(self, x, pos=None):
-            return f"{x:g}" if super().__call__(x, pos) else ""
-
     name = name_of(quantity)
     title = f"{name[0].upper()}{name[1:]} of {subject}\n{data_title}"
     longest = max(map(len, curves.values()))
     epochs = list(range(1, longest + 1))
-    figure = utils.plot_curves(epochs, curves, axis_label(quantity), title, show=show)
-    values = np.concatenate([np.asarray(values, float) for values in curves.values()])
-    values = values[np.isfinite(values) & (values > 0)]
-    axes = figure.axes[0]
-    wide = values.size and not is_accuracy(quantity) and values.max() > 10 * values.min()
-    if wide and axes.get_yscale() != "log":  # else 25 hides all that happens at 1
-        axes.set_yscale("log")
-        for setter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            setter(PlainLogFormatter(minor_thresholds=(2, 1)))
-        axes.set_ylabel(f"{axes.get_ylabel()}, log scale")
-    return figure
+    log_from = math.inf if is_accuracy(quantity) else 10  # else 25 hides all that happens at 1
+    label = axis_label(quantity)
+    return utils.plot_curves(epochs, curves, label, title, show=show, log_from=log_from)

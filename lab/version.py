@@ -12,7 +12,15 @@ TORCH = ("fast/pixels.py", "fast/layers.py", "fast/batches.py", "lab/alone.py", 
          "utils.py")  # fmt: skip
 FILES = {"hw1-q1.py": NUMPY, "hw1-q2.py": TORCH}
 # Functions and classes of theirs, and calls of them, that no number depends on.
-NO_NUMBERS = {"notice", "plot_curves", "plot_weights", "new_figure", "show_figures", "Figure"}
+NO_NUMBERS = {
+    "notice",
+    "plot_curves",
+    "_span",
+    "plot_weights",
+    "new_figure",
+    "show_figures",
+    "Figure",
+}
 
 
 @functools.cache  # as the program started: its files may change while it trains
