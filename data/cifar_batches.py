@@ -11,7 +11,7 @@ from lab.files import reason_of
 from lab.known_data import KNOWN
 from utils import InputError
 
-URL = KNOWN["cifar10"].download.url
+URL = KNOWN["cifar10"].download["url"]
 FOLDER = "cifar-10-batches-bin"
 BATCHES = {"train": "data_batch_1.bin", "val": "data_batch_2.bin", "test": "test_batch.bin"}
 RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue plane

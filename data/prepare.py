@@ -132,8 +132,8 @@ def _write_arrays(output, splits, classes):
 def download(name):
     """Fetch a data set into data/, check it, and turn it into the homework's format."""
     known = KNOWN[DOWNLOADS[name]]
-    url, md5, file_name = known.download
-    path, is_npz = DATA / file_name, name == "intel"
+    url, md5 = known.download["url"], known.download.get("md5")
+    path, is_npz = DATA / known.download["file"], name == "intel"
     if md5 and path.is_file() and _md5(path) == md5:
         utils.notice(f"{path}: already here")
     else:

@@ -7,7 +7,7 @@ by step. Its fields, * for those that may be left out:
     data        its data file, relative to the repository
     prepare     the command that fetches or makes that file
     standin *   true: where the file is missing, the stand-in images serve
-    known *     the name of its data set in lab/known_data.py; or, for any other data set,
+    known *     the name of its data set in lab/known_data.toml; or, for any other data set,
     digests *   { train, val, test, images }: SHA-256 of each split and of all images however split,
                 as the report of an edition without them shows
     seeds *     how many seeds each run is repeated with, if reproduce.py is not told otherwise

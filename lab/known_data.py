@@ -7,162 +7,43 @@ it; training and validation set may not.
 """
 
 import hashlib
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from utils import OCT_TEST_IMAGES, SPLITS
+from utils import SPLITS
 
 THE_VERY_DATA = "the very data"
 ANOTHER_SPLIT = "another split"
 OTHER_DATA = "other data"
 
 
-class Download(NamedTuple):
-    """A published file: its address, its MD5 where its authors publish one, its name in data/."""
-
-    url: str
-    md5: str | None
-    file: str
-
-
 @dataclass(frozen=True)
 class Known:
-    """A data set that has a name of its own.
-
-    title : what figures call it.
-    classes : the names of classes 0, 1, ...
-    sizes : examples in train, val and test.
-    shape : of an image.
-    where : how to get it.
-    download : what `data/prepare.py download` fetches, or None.
-
-    What the content is compared with, as `Fingerprint` has it; each may be missing:
-
-    content : of train, val and test.
-    label_order : of train and val.
-    test_counts : test examples of each class.
-    sample : the 32 smallest of its `examples`.
-    """
+    """A data set that has a name of its own; known_data.toml says what its fields are."""
 
     title: str
     classes: tuple
     sizes: tuple
     shape: tuple
     where: str
-    download: Download | None = None
+    download: dict | None = None
     content: tuple = ()
     label_order: tuple = ()
     test_counts: tuple = ()
     sample: str = ""
 
 
-LANDSCAPES = ("buildings", "forest", "glacier", "mountain", "sea", "street")
+def _known(table):
+    lists = {name: tuple(value) for name, value in table.items() if isinstance(value, list)}
+    return Known(**{**table, **lists})
 
-# Each key is also the name of the data set's file in data/, without .npz.
-KNOWN = {
-    "intel_landscapes": Known(
-        title="Intel landscapes",
-        classes=LANDSCAPES,
-        sizes=(12_630, 1_404, 3_000),
-        shape=(48, 48, 3),
-        where="the course's file with 'python data/prepare.py download intel'; or from the "
-        "photographs, 'Intel Image Classification' on Kaggle (puneet6060/intel-image-"
-        "classification), with 'python data/prepare.py images SEG_TRAIN SEG_TEST'",
-        # the address in the handout of the 2024-25 edition
-        download=Download(
-            "https://drive.google.com/uc?id=16AzJIrmra4qWdY7wU9N1ew4bwadmNt4j",
-            None,
-            "intel_landscapes.npz",
-        ),
-        content=(
-            "df1539d4ff84d075fe4fa7af363556efc145c194f753969ffde3c586349539c0",
-            "5bbb5ef9d396ea670c039684ee7a56566b16d31be968d7d61fa60e6e9e9ea4b4",
-            "ae937f701e1cd982d29b7afd17b4a78a28f10aeaa73829383700123fc107baac",
-        ),
-        sample="00002918 00008147 000604be 00071001 00083ce4 000b714c 000db129 0016fbe3 "
-        "001c00ad 0021cf5c 00255a90 002a65d5 002b22e1 002c2f9d 002c7e43 00342dfa "
-        "0034bd0c 0034d313 00368aaa 0038fa4f 003afa13 00465577 004ca727 004caa7d "
-        "004e66d4 004fa2c8 00512901 00536710 0057954f 00579f60 0057fbb4 005c92c4",
-    ),
-    # Its train and val have no digests here, so it is known by its numbers alone: sizes, shape, and
-    # the test images per class that the edition takes from MedMNIST's 1,000.
-    "octmnist": Known(
-        title="OCTMNIST",
-        classes=("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
-        sizes=(97_477, 10_832, sum(OCT_TEST_IMAGES)),
-        shape=(28, 28),
-        test_counts=OCT_TEST_IMAGES,
-        where="'python data/prepare.py download octmnist'",
-        # MedMNIST's info.py
-        download=Download(
-            "https://zenodo.org/records/10519652/files/octmnist.npz?download=1",
-            "c68d92d5b585d8d81f7112f81e2d0842",
-            "octmnist_medmnist.npz",
-        ),
-    ),
-    # The copy that these digests were taken from has 42 images that went through JPEG: the labels'
-    # order and the sample tell it, not each pixel.
-    "cifar10": Known(
-        title="CIFAR-10",
-        classes=(
-            *("airplane", "automobile", "bird", "cat", "deer"),
-            *("dog", "frog", "horse", "ship", "truck"),
-        ),
-        sizes=(10_000, 10_000, 10_000),
-        shape=(32, 32, 3),
-        test_counts=(1_000,) * 10,
-        where="'python data/prepare.py download cifar10'",
-        # the CIFAR-10 page
-        download=Download(
-            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-            "c32a1d4ab5d03f1284b67883e8d87530",
-            "cifar-10-binary.tar.gz",
-        ),
-        label_order=(
-            "d829dbdf32167c9d7b3687cee66d92d80d46c441308b5aca0d11e8b69e27dac9",
-            "5d18f7371ed35ea9ade77952fe958b0660a45cd6c8b8a8970030f21612cfd7e3",
-        ),
-        sample="0003659d 0005c1ff 0007dd99 00096de3 0009806c 000a86cf 000b2342 000b33e7 "
-        "000dc44d 000f7d6f 0011e9ee 00157b4a 0015d3ec 00164f71 00168be1 001ea6b1 "
-        "0021fa68 0022a81c 00250f4d 0025587d 00256aa1 0027cad2 00289b9e 00296a7b "
-        "00296a9b 0033f80e 0035f079 003a2afb 003a838a 003aead7 00426f4b 0045b19e",
-    ),
-    "breastmnist": Known(
-        title="BreastMNIST",
-        classes=("malignant", "normal, benign"),
-        sizes=(546, 78, 156),
-        shape=(28, 28),
-        where="https://zenodo.org/records/10519652/files/breastmnist.npz?download=1",
-        content=(
-            "38adf3885d7112ea8056bf3064cdf4f33a6e5f9696d3464917b04a704bd1f0c3",
-            "9d11f578d31a0fa2ab80bf5a0d42cd46ed89432acc2dce5cb079c4cb0629c57d",
-            "56bc1f3e8adf3ccabec4a2fcc32c3694f1a7e76fa8c15427836f3d40bf4eb907",
-        ),
-        sample="002c3419 00962056 00ff2f12 0108517d 01406410 01637dc9 0189b961 01bc7150 "
-        "01f16f89 0201841e 0273606d 028a965f 02a9d9d6 02c8bd63 030f23f7 030f8a7d "
-        "03328c64 038b3190 038ba1b9 03c730c2 03e06a05 0420a1cb 0461f84a 04ac41d2 "
-        "052539b8 058f4180 05f17a98 06c69a1d 07393904 0821eca0 085a3537 089c98c1",
-    ),
-    "synthetic": Known(
-        title="stand-in images, not the photographs",
-        classes=LANDSCAPES,
-        sizes=(12_630, 1_404, 3_000),
-        shape=(48, 48, 3),
-        where="'python data/prepare.py synthetic'",
-        content=(
-            "dc05f194b2bc1cab003063a7485df01a0d881fdecc16eece1d5064c837e0d6e1",
-            "9205a7d07ea0db371ac6c84603ba5936084f25173252876cc51f7e4f72982896",
-            "e425e9348be0ee98eb3a3a544d945bf58423b542dc2d779d58761da8c45fab18",
-        ),
-        sample="00062352 000e7261 0012e194 001d7b26 0023acfa 0028cf0e 003b8768 003bee5b "
-        "003c5d8e 003e4ff4 003fca4b 00418aec 004404e8 00448ece 00470ca4 004aa0e8 "
-        "004b0612 00562c3f 0056a0bd 005e9011 0061abf1 00632380 00672fbc 006899f0 "
-        "0071b98d 007287ee 0076b229 00790695 00817f7e 0082d85a 008c3681 008f485d",
-    ),
-}
+
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+KNOWN = {name: _known(table) for name, table in _TABLES.items()}
+LANDSCAPES = KNOWN["intel_landscapes"].classes
 
 CHUNK = 512  # images read at once
 

@@ -152,9 +152,9 @@ def test_a_data_set_without_digests_is_known_by_its_counts(monkeypatch):
 
 
 def test_the_table_has_what_was_published():
-    assert "16AzJIrmra4qWdY7wU9N1ew4bwadmNt4j" in KNOWN["intel_landscapes"].download.url
-    assert KNOWN["octmnist"].download.md5 == "c68d92d5b585d8d81f7112f81e2d0842"
-    assert KNOWN["cifar10"].download.md5 == "c32a1d4ab5d03f1284b67883e8d87530"
+    assert "16AzJIrmra4qWdY7wU9N1ew4bwadmNt4j" in KNOWN["intel_landscapes"].download["url"]
+    assert KNOWN["octmnist"].download["md5"] == "c68d92d5b585d8d81f7112f81e2d0842"
+    assert KNOWN["cifar10"].download["md5"] == "c32a1d4ab5d03f1284b67883e8d87530"
     assert sum(KNOWN["octmnist"].test_counts) == 529 == KNOWN["octmnist"].sizes[2]
     for known in KNOWN.values():
         assert len(known.sample.split()) in (0, 32)

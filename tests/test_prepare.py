@@ -619,9 +619,9 @@ def data_folder(tmp_path, monkeypatch):
 def source(monkeypatch, name, url, md5):
     """Have a data set fetched from this address; returns the name of the file."""
     key = prepare.DOWNLOADS[name]
-    download = KNOWN[key].download._replace(url=url, md5=md5)
+    download = KNOWN[key].download | {"url": url, "md5": md5}
     monkeypatch.setitem(KNOWN, key, dataclasses.replace(KNOWN[key], download=download))
-    return download.file
+    return download["file"]
 
 
 def test_download_fetches_checks_and_converts(server, data_folder, monkeypatch, capsys):
@@ -682,7 +682,7 @@ def test_ctrl_c_during_a_download_leaves_nothing(server, data_folder):
     before = (
         f"prepare.DATA = pathlib.Path({str(data_folder)!r});"
         "old = prepare.KNOWN['cifar10'];"
-        f"new = old.download._replace(url={server + '/slow'!r}, md5=None);"
+        f"new = old.download | {{'url': {server + '/slow'!r}, 'md5': None}};"
         "prepare.KNOWN['cifar10'] = dataclasses.replace(old, download=new)"
     )
     status, _ = interrupted(["download", "cifar10"], data_folder, signal.SIGINT, before)
