@@ -1,6 +1,8 @@
 """Statistics of a few runs: worked by hand, against scipy, and by simulation."""
 
+import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ def test_half_widths_in_deviations(k, of_the_mean, of_the_next):
     assert s.mean_interval(values, 0.9) == pytest.approx(expected)
 
 
-def test_welch_by_hand_and_by_scipy():
+def test_welch_by_hand():
     # Variances 1 and 4 over 3 runs: error sqrt(5 / 3), 2.941 degrees of freedom.
     error, freedom = math.sqrt(5 / 3), (5 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
     difference = s.welch([1, 2, 3], [2, 4, 6])
@@ -46,16 +48,11 @@ def test_welch_by_hand_and_by_scipy():
     assert difference.p == pytest.approx(2 * stats.t.cdf(-2 / error, freedom))
     half = stats.t.ppf(0.975, freedom) * error
     assert difference.interval == pytest.approx((-2 - half, -2 + half))
-    for first, second in ((A, B), (A, [*B, 0.6]), ([0.1, 0.4], A)):
-        expected = stats.ttest_ind(first, second, equal_var=False)
-        difference = s.welch(first, second, confidence=0.9)
-        assert difference.p == pytest.approx(expected.pvalue)
-        assert difference.interval == pytest.approx(tuple(expected.confidence_interval(0.9)))
 
 
 @pytest.mark.parametrize(
     ("sizes", "least"),
-    [((1, 1), 1), ((1, 2), 2 / 3), ((3, 3), 0.1), ((4, 4), 2 / 70), ((5, 5), 2 / 252)],
+    [((2, 2), 1 / 3), ((3, 3), 0.1), ((4, 4), 2 / 70), ((5, 5), 2 / 252)],
 )
 def test_groups_apart_reach_the_least_p(sizes, least):
     low, high = np.arange(sizes[0]), 100 + np.arange(sizes[1])
@@ -65,15 +62,13 @@ def test_groups_apart_reach_the_least_p(sizes, least):
 
 @settings(deadline=None, max_examples=25)
 @given(first=groups, second=groups)
-def test_permutations_against_scipy(first, second):
-    def difference(x, y, axis):
-        return np.mean(x, axis=axis) - np.mean(y, axis=axis)
-
-    # Tenths, with many ties: the same sum in another order must count as the same.
-    first, second = np.array(first) / 10, np.array(second) / 10
-    exact = {"n_resamples": np.inf, "vectorized": True}
-    expected = stats.permutation_test((first, second), difference, **exact).pvalue
-    assert s.permutation(first, second).p == pytest.approx(expected)
+def test_permutations_by_counting(first, second):
+    """In whole numbers, where equal sums are equal; in tenths, summed in any order, they must count as
+    equal too."""
+    sums = [sum(chosen) for chosen in itertools.combinations(first + second, len(first))]
+    tails = sum(x >= sum(first) for x in sums), sum(x <= sum(first) for x in sums)
+    expected = min(1, 2 * min(tails) / len(sums))
+    assert s.permutation(np.array(first) / 10, np.array(second) / 10).p == pytest.approx(expected)
 
 
 def test_large_groups_are_sampled_and_repeat(monkeypatch):
@@ -148,7 +143,7 @@ def test_one_run_bounds_nothing():
     difference = s.welch([0.5], A)
     assert difference.interval == everything
     assert math.isnan(difference.p)
-    assert s.permutation([0.5], [0.4]).p == 1
+    assert math.isnan(s.permutation([0.5], A).p)
     assert 0 < s.mean_interval([0.4, 0.5]).high < 1.1  # t = 12.7: two runs say very little
     assert s.mean_interval([0.4, 0.5]).low < 0
 
@@ -160,7 +155,8 @@ def test_runs_that_do_not_vary():
     assert s.welch(same, same) == (0, (0, 0), 1)
     assert s.welch([0.3] * 3, [0.2] * 3) == (pytest.approx(0.1), pytest.approx((0.1, 0.1)), 0)
     assert s.permutation(same, same).p == 1
-    assert s.welch(same, [0.1, 0.2]).p < 1  # one varies
+    with warnings.catch_warnings(action="error"):
+        assert s.welch(same, [0.1, 0.2]).p < 1  # one varies
 
 
 @pytest.mark.parametrize("values", [[], [0.5, math.nan], [math.inf, 0.5]])
