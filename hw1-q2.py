@@ -15,12 +15,13 @@ if __name__ == "__main__":
 
 import argparse
 import functools
+import math
 
 import torch
 from torch import nn
 
 import utils
-from fast.batches import ImageTensor, number_of_batches, shuffled_batches
+from fast.batches import ImageTensor, shuffled_batches
 from fast.layers import Dropout, few_outputs, has_fast_bfloat16, softmax_regression_step
 from fast.pixels import feature_statistics
 from lab import figures, options, process, sweep, torch_state
@@ -136,14 +137,13 @@ def evaluate(model, X, y, criterion, block=2048, team=ALONE):
 # --------------------------------------------------------------------------------------------
 # Options
 
-FIGURES = figures.TORCH
-MODELS = ["logistic_regression", "mlp"]
+FIGURES = {"logistic_regression": figures.TORCH, "mlp": figures.TORCH}
 
 
 def parse_arguments(arguments):
     """What a command line, a list of words, asks for: a `sweep.Sweep`, most often of a single run."""
     about = "Homework 1, Question 2: train a model in PyTorch by mini-batches."
-    parser = options.ModelParser(SCRIPT, about, MODELS)
+    parser = options.ModelParser(SCRIPT, about, FIGURES)
     option, network, few = parser.option, ["mlp"], options.whole_number(1, 100)
     # fmt: off
     option("epochs", options.count, 200, "passes over the training examples", title="")
@@ -157,8 +157,8 @@ def parse_arguments(arguments):
     option("momentum", options.fraction, 0.0, "of sgd; adam has its own", [], "mom")
     option("optimizer", ["sgd", "adam"], "sgd", "what takes the steps", [], "opt", "{}")
     option("precision", ["float32", "bfloat16"], "float32", "of the matrix products")
+    option("device", device, "cpu", "cpu, cuda or mps, where images and model live", nargs=None)
     # fmt: on
-    parser.single("device", device, "cpu", "cpu, cuda or mps, where images and model live")
     parser.shared_options()
     return sweep.parse(parser, arguments, file_name, resolve)
 
@@ -223,9 +223,10 @@ def train(opt, names, data, team=ALONE):
     step = team.step(train_batch if opt.device == "cpu" else gradient_step)
     if opt.model == "logistic_regression":
         step = team.step(softmax_regression_step)
-    share, count = team.share(train_X), number_of_batches(len(train_X), opt.batch_size)
+    share, count = team.share(train_X), math.ceil(len(train_X) / opt.batch_size)
 
-    run = team.begin_run(model, SCRIPT, opt, data, names, FIGURES, torch.get_num_threads())
+    threads = torch.get_num_threads()
+    run = team.begin_run(model, SCRIPT, opt, data, names, FIGURES[opt.model], threads)
     with run, product_precision(opt):
         if opt.resume:
             run.load_checkpoint(functools.partial(torch_state.restore, model, optimizer, generator))

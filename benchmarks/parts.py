@@ -9,6 +9,7 @@ the criterion and Python. Start, figures and files are of a whole run of one epo
 """
 
 import importlib
+import math
 import time
 from statistics import median
 
@@ -36,7 +37,7 @@ class Parts:
         self.model, self.optimizer = q2.build(opt, data.n_classes, self.train_X.bytes.shape[1])
         self.linear = [part for part in self.model.network if isinstance(part, torch.nn.Linear)]
         self.dropout = [part for part in self.model.network if isinstance(part, q2.Dropout)]
-        self.count = q2.number_of_batches(len(self.train_X), batch_size)
+        self.count = math.ceil(len(self.train_X) / batch_size)
         self.criterion = torch.nn.CrossEntropyLoss()
         self.generator = torch.Generator().manual_seed(42)
         self.x, y = self.train_X.batch(torch.arange(batch_size))

@@ -36,7 +36,7 @@ def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed
             best, alike = found.top[0], found.alike
             paragraphs += [found.sentences, about_tests(labels, groups)]
         else:
-            best = labels[comparison.best_of(records)]
+            best = labels[comparison.tied_with_best(records)[0]]
             disputes = about_disputes(labels, best, *tested[:2]) if tested else []
             paragraphs += [which_is_best(labels, records), disputes]
         paragraphs[0] = paragraphs[0] + about_baseline(labels, records, baseline)
@@ -96,10 +96,10 @@ def which_is_best(labels, records):
             f"It leads by {as_share(lead)}, less than its own accuracy moves in the last epochs "
             f"({as_share(high - low)}): another last epoch could turn that around."
         )
-    if [i for i, test in enumerate(tests) if test == max(tests)] == [best]:
+    highest = [label for label, test in zip(labels, tests, strict=True) if test == max(tests)]
+    if highest == [labels[best]]:
         sentences.append(f"Its test accuracy, {as_share(tests[best])}, is the highest too.")
     else:
-        highest = [label for label, test in zip(labels, tests, strict=True) if test == max(tests)]
         sentences.append(
             f"Its test accuracy is {as_share(tests[best])}; the highest, which selects nothing, is "
             f"{as_share(max(tests))} ({join_words(highest)})."

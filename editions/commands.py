@@ -24,8 +24,7 @@ def script_module(name):
 
 def figures_of(script, model):
     """The `lab.figures.Figure`s that a script draws of a run of a model."""
-    figures = script_module(script).FIGURES
-    return figures[model] if isinstance(figures, dict) else figures
+    return script_module(script).FIGURES[model]
 
 
 def check(edition):
@@ -55,10 +54,10 @@ def only_run(experiment, words):
     def is_given(option):
         return any(f"-{option}".startswith(word) for word in given)
 
+    for option in NOT_IDENTIFYING:
+        if is_given(option):
+            raise InputError(f"{place}leave out -{option}: reproduce.py says it")
     if script == PROOFS:
-        for option in NOT_IDENTIFYING - {"resume"}:
-            if is_given(option):
-                raise InputError(f"{place}leave out -{option}: reproduce.py says it")
         return None, None, {}
     if sweep.swept:
         option = next(iter(sweep.swept))
@@ -67,9 +66,6 @@ def only_run(experiment, words):
             f'compare = "{option}"'
         )
     ((opt, names),) = sweep.runs
-    for option in NOT_IDENTIFYING:
-        if is_given(option):
-            raise InputError(f"{place}leave out -{option}: reproduce.py says it")
     for option, about in sweep.table.items():
         if opt.model not in about.models and is_given(option):
             raise InputError(f"{place}{opt.model} makes no use of -{option}; leave it out")

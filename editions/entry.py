@@ -80,11 +80,12 @@ class Entry:
 
     dataset : `editions.dataset.DataSet`.
     quick : is it a trial of few epochs, comparable with nothing?
+    shown_under : the number of an earlier question that shows the run's curves, or "".
     """
 
-    def __init__(self, job, question, experiment, dataset, quick):
+    def __init__(self, job, question, experiment, dataset, quick, shown_under=""):
         self.job, self.question, self.experiment = job, question, experiment
-        self.dataset, self.quick = dataset, quick
+        self.dataset, self.quick, self.shown_under = dataset, quick, shown_under
         self.command = " ".join(["python", *job.command])
         self.is_proof = isinstance(job, Proof)
         self.record, self.proof, self.state = None, [], job.failure and f"failed: {job.failure}"
@@ -212,43 +213,50 @@ class Entry:
         return f"of one more seed: {', '.join(said)}" if said else ""
 
     def reference(self):
-        """The published numbers that the first table has: equal ones, else the first without a flaw."""
+        """The published numbers that the first table has: equal ones, else the first without a flaw;
+        {} where nothing is published.
+        """
         published = self.experiment.published
         flawless = [entry for entry in published if not entry["flaw"]]
         equal = [entry for entry in published if self.is_equal(entry)]
-        return next(iter(equal or flawless or published), None)
+        return next(iter(equal or flawless or published), {})
 
-    def glance(self):
-        """The run's row in the first table: (as the report has it, as its csv does)."""
-        said, reference = "", self.reference()
-        if reference:
-            numbers = [f"{head_of(key_of(split))} {format_quantity(split, reference[split])}"
-                       for split in SPLITS if split in reference]  # fmt: skip
-            numbers += filter(None, (reference["flaw"], reference["note"]))
-            said = f"{reference['source']}: {', '.join(numbers)}" if numbers else ""
-        band = self.experiment.band
-        bands = [
-            f"{head_of(key_of(split))} {format_quantity(split, pair)}"
-            for split, pair in band.items()
-        ]
+    def identity(self):
+        """The columns with which the run's row in the first table begins, in the report and in its csv."""
         who = {"question": self.question.number, "run": self.experiment.name}
-        ours = {key_of(split): self.ours.get(split) for split in SPLITS}
-        verdict = self.verdict()[0]
-        row = {**who, **ours, "published": said, "band_of_correct_results": ", ".join(bands)}
-        judged = verdict in ("equal", "in the band") or verdict.startswith("outside: ")
-        table = {**who, **ours}
+        return who | {key_of(split): self.ours.get(split) for split in SPLITS}
+
+    def report_row(self):
+        """The run's row in the first table."""
+        reference, band = self.reference(), self.experiment.band
+        numbers, bands = (
+            [
+                f"{head_of(key_of(split))} {format_quantity(split, values[split])}"
+                for split in SPLITS
+                if split in values
+            ]
+            for values in (reference, band)
+        )
+        numbers += filter(None, (reference.get("flaw"), reference.get("note")))
+        published = f"{reference['source']}: {', '.join(numbers)}" if numbers else ""
+        row = {**self.identity(), "published": published}
+        return row | {"band_of_correct_results": ", ".join(bands), "verdict": self.verdict()[0]}
+
+    def csv_row(self):
+        """The run's row in the first table's csv, a number in each column."""
+        row, band, verdict = self.identity(), self.experiment.band, self.verdict()[0]
         for split in SPLITS:
-            value = reference.get(split, "") if reference else ""
-            low, high = value if isinstance(value, list) else (value, value)
+            value = self.reference().get(split, "")
             if isinstance(value, dict):
-                low, high = value["mean"], value["mean"]
-            table |= {f"published_{split}_low": low, f"published_{split}_high": high}
+                value = value["mean"]
+            low, high = value if isinstance(value, list) else (value, value)
+            row |= {f"published_{split}_low": low, f"published_{split}_high": high}
         for split in ("val", "test"):
             low, high = band.get(split, ("", ""))
-            table |= {f"band_{split}_low": low, f"band_{split}_high": high}
-        inside = (verdict == "equal" or not self.outside()) if judged and band else ""
-        table |= {"in_band": inside if inside == "" else int(inside), "verdict": verdict}
-        return {**row, "verdict": verdict}, table
+            row |= {f"band_{split}_low": low, f"band_{split}_high": high}
+        judged = verdict in ("equal", "in the band") or verdict.startswith("outside: ")
+        inside = int(verdict == "equal" or not self.outside()) if judged and band else ""
+        return row | {"in_band": inside, "verdict": verdict}
 
     # ---- curves
 
@@ -308,8 +316,7 @@ class Entry:
                 ours = [row[key] for row in self.record.epochs]
                 curves = figures.setdefault(key, {})
                 label = f"{log.source}{log.flaw and f' ({log.flaw})'}"
-                theirs = [float(text) for text in log.rows[key]][: len(ours)]
-                curves[label] = theirs + [float("nan")] * (len(ours) - len(theirs))
+                curves[label] = [float(text) for text in log.rows[key]][: len(ours)]
                 curves["ours"] = curves.pop("ours", ours)  # the last one is drawn on top
         return sentences, figures
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from lab import comparison
+from lab.pictures import counted
 from lab.quantities import as_share
 from utils import SPLITS
 
@@ -92,8 +93,7 @@ def about_confusion(gold, predictions, names):
 
     gold, predictions : (n,) classes.
     """
-    counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (gold, predictions), 1)
+    counts = counted(gold, predictions, len(names))
     np.fill_diagonal(counts, 0)
     both = np.triu(counts + counts.T)
     if not both.any():

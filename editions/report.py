@@ -45,29 +45,32 @@ def write(edition, jobs, folder, dataset, quick):
     import jinja2
 
     folder.mkdir(parents=True, exist_ok=True)
-    for ending in (*FORMATS, "csv", "md", "tex"):
-        for old in folder.glob(
-            f"question-*.{ending}"
-        ):  # of a comparison or log that is no longer there
+    for ending in (
+        *FORMATS,
+        "csv",
+        "md",
+        "tex",
+    ):  # of comparisons and logs that are there no longer
+        for old in folder.glob(f"question-*.{ending}"):
             old.unlink()
     base = baseline(dataset)
     jobs_by_use = {e.where: job for job in jobs if job.seed is None for _, e in job.uses}
     sections, shown = [], {}
     for question in edition.questions:
         entries = [
-            Entry(jobs_by_use[experiment.where], question, experiment, dataset, quick)
+            Entry(job, question, experiment, dataset, quick, shown.get(id(job), ""))
             for experiment in question.experiments
+            for job in [jobs_by_use[experiment.where]]
         ]
-        sections.append(Section(question, entries, shown, base))
+        sections.append(Section(question, entries, base))
         sections[-1].draw(folder, dataset)
         for entry in entries:
             shown.setdefault(id(entry.job), question.number)
     entries = [entry for section in sections for entry in section.entries]
-    glance = glance_rows(entries, base)
+    glance = with_baseline([entry.report_row() for entry in entries], base)
     if glance:
-        rows = [row for row, _ in glance]
-        csv_rows = [table for _, table in glance]
-        comparison.write_table(rows, lambda ending: folder / f"glance.{ending}", csv_rows)
+        csv_rows = with_baseline([entry.csv_row() for entry in entries], base)
+        comparison.write_table(glance, lambda ending: folder / f"glance.{ending}", csv_rows)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=lambda name: name.startswith("report.html"),
@@ -81,8 +84,7 @@ def write(edition, jobs, folder, dataset, quick):
             edition=edition,
             warnings=warnings,
             remarks=sentences,
-            glance=[row for row, _ in glance],
-            baseline=base,
+            glance=glance,
             entries=entries,
             sections=sections,
             texts=comparison.text_rows,
@@ -102,14 +104,11 @@ def baseline(dataset):
     return f"one class ({dataset.data.class_names[label]})", dataset.shares(label)
 
 
-def glance_rows(entries, base):
-    """The rows of the first table, (as the report has them, as the csv has them); the baseline last."""
-    rows = [entry.glance() for entry in entries]
-    if rows:
-        who, shares = base
-        own = {"question": "", "run": who, **{key_of(s): share for s, share in shares.items()}}
-        rows.append(tuple(dict.fromkeys(row, "") | own for row in rows[0]))
-    return rows
+def with_baseline(rows, base):
+    """The rows of the first table, the baseline's last; none of an edition without runs."""
+    who, shares = base
+    own = {"run": who, **{key_of(split): share for split, share in shares.items()}}
+    return [*rows, dict.fromkeys(rows[0], "") | own] if rows else []
 
 
 def remarks(edition, dataset, quick):
@@ -152,13 +151,11 @@ def naming_line(dataset):
 class Section:
     """A question in the report, with the entries of its runs.
 
-    shown : {id of a job: the number of an earlier question that shows its curves}.
     base : as `baseline` has it.
     """
 
-    def __init__(self, question, entries, shown, base):
+    def __init__(self, question, entries, base):
         self.question, self.entries, self.base = question, entries, base
-        self.earlier = {id(e.job): shown[id(e.job)] for e in entries if id(e.job) in shown}
         self.rows, self.figures = [], []
         self.paragraphs = []  # that answer the question, computed from its runs
         self.over_seeds = False  # is the comparison one of means?
@@ -184,10 +181,6 @@ class Section:
     def baseline_row(self):
         who, shares = self.base
         return who, [format_quantity(q, shares[q]) if q in shares else "" for q in self.columns()]
-
-    def earlier_number(self, entry):
-        """The number of the earlier question that shows the run's curves, or ""."""
-        return self.earlier.get(id(entry.job), "")
 
     def about(self, entry):
         """The paragraphs below a run's name: what it shows, if that is not the answer, and its logs."""
@@ -225,7 +218,7 @@ class Section:
         data_title = dataset.data.title
         self.compare(folder, stem, data_title)
         for i, entry in enumerate(self.entries, 1):
-            if id(entry.job) in self.earlier:
+            if entry.shown_under:
                 continue
             sentences, curves = entry.logs()
             figures = []
@@ -266,10 +259,16 @@ class Section:
             about_tests = predictions, data.arrays["test_labels"], data.class_names
             tested = None if any(found is None for found in predictions) else about_tests
             zeros = [entry.job.zero_weights() for entry in entries]
-            timed = "batch_size" in options
-            first = f" with seed {records[0].options['seed']}" if self.over_seeds else ""
-            about = shares["val"], self.question.curves, tested, zeros, timed, first
-            paragraphs, alike = answer(labels, groups, *about)
+            paragraphs, alike = answer(
+                labels,
+                groups,
+                baseline=shares["val"],
+                curves=self.question.curves,
+                tested=tested,
+                zeros=zeros,
+                timed="batch_size" in options,
+                first=f" with seed {records[0].options['seed']}" if self.over_seeds else "",
+            )
             self.paragraphs = [" ".join(sentences) for sentences in paragraphs]
             for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
                 if label in alike:
@@ -277,7 +276,7 @@ class Section:
         comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
         for key, figure in figures:
             name = name_of(key)
-            caption = repetitions.caption(name, groups) if self.over_seeds else name
+            caption = f"{name}: {repetitions.legend(groups)}" if self.over_seeds else name
             self.figures.append(save(figure, folder / f"{stem}-{key}", caption))
 
 

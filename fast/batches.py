@@ -1,7 +1,5 @@
 """The batches of torch's DataLoader, fetched whole from one tensor of bytes, not example by example."""
 
-import math
-
 import numpy as np
 import torch
 
@@ -48,11 +46,6 @@ class ImageTensor:
             mean, deviation = self.scale
             X.sub_(mean).div_(deviation)
         return X
-
-
-def number_of_batches(n, batch_size):
-    """How many batches n examples make; the last may be shorter."""
-    return math.ceil(n / batch_size)
 
 
 def shuffled_batches(dataset, batch_size, generator):

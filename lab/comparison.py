@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import math
 
 import utils
@@ -17,16 +18,10 @@ def final_accuracy(record):
     return record.epochs[-1]["val_acc"]
 
 
-def best_of(records):
-    """The index of the record with the highest final validation accuracy, the first of equals."""
-    accuracies = [final_accuracy(record) for record in records]
-    return accuracies.index(max(accuracies))
-
-
 def tied_with_best(records):
     """The indices of the records that share the highest final validation accuracy."""
-    highest = final_accuracy(records[best_of(records)])
-    return [i for i, record in enumerate(records) if final_accuracy(record) == highest]
+    accuracies = [final_accuracy(record) for record in records]
+    return [i for i, accuracy in enumerate(accuracies) if accuracy == max(accuracies)]
 
 
 def last_epochs(record):
@@ -117,7 +112,7 @@ def latex(rows):
     special |= {character: f"\\{character}" for character in "&%$#_{}"}
 
     def escaped(text):
-        return "".join(special.get(character, character) for character in text)
+        return text.translate(str.maketrans(special))
 
     right = numeric_columns(rows)
     keys = [key for key in rows[0] if key != "best"]  # the bold row says it
@@ -190,24 +185,26 @@ def shared_quantities(records, only=None):
 def overlays(records, labels, subject, data_title, only=None, show=False):
     """Yield (quantity, figure) for each quantity that all histories have, a curve per run.
 
-    A run with fewer epochs than another ends earlier. `only` is a list of quantities, or None for all.
+    `only` is a list of quantities, or None for all.
     """
-    longest = max(len(record.epochs) for record in records)
     for quantity in shared_quantities(records, only):
         curves = {
             label: [row[quantity] for row in record.epochs]
-            + [float("nan")] * (longest - len(record.epochs))
             for label, record in zip(labels, records, strict=True)
         }
         yield quantity, curves_figure(quantity, curves, subject, data_title, show)
 
 
 def curves_figure(quantity, curves, subject, data_title, show=False):
-    """A figure of one quantity against the epochs, {label: values}, titled with a sentence."""
+    """A figure of one quantity against the epochs, {label: values}, titled with a sentence.
+
+    A curve with fewer epochs than another ends earlier.
+    """
     name = name_of(quantity)
     title = f"{name[0].upper()}{name[1:]} of {subject}\n{data_title}"
-    longest = max(map(len, curves.values()))
-    epochs = list(range(1, longest + 1))
+    rows = list(itertools.zip_longest(*curves.values(), fillvalue=math.nan))
+    curves = dict(zip(curves, zip(*rows, strict=True), strict=True))
+    epochs = list(range(1, len(rows) + 1))
     log_from = math.inf if is_accuracy(quantity) else 10  # else 25 hides all that happens at 1
     label = axis_label(quantity)
     return utils.plot_curves(epochs, curves, label, title, show=show, log_from=log_from)

@@ -54,16 +54,17 @@ def replacing(path):
     once it is complete and on disk. Raises NotWritten where it cannot be written.
     """
     path = Path(path)
+    temporary = path.with_name(temporary_prefix(path) + os.urandom(4).hex())
     with writing(path):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
+        # Not by tempfile: its files are the owner's alone to read.
+        stream = open(temporary, "xb")  # noqa: SIM115
     try:
         # Other errors in what the caller does need not be of this file.
-        with writing(path, NO_ROOM), os.fdopen(descriptor, "wb") as stream:
+        with writing(path, NO_ROOM), stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         with writing(path):
-            os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -78,10 +79,3 @@ def temporary_prefix(path):
     """
     name = Path(path).name
     return f".{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
-
-
-def _umask():
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -127,14 +127,8 @@ class ModelParser(Parser):
         self.models, self.table = tuple(models), {}
         self.add_argument("model", choices=models)
 
-    def single(self, name, kind, default, text):
-        """Add an option of all models that takes one value and no sweep."""
-        self.table[name] = Option(default, self.models, name, None)
-        text = f"{text} [all] (default: %(default)s)"
-        self.add_argument(f"-{name}", type=kind, default=default, help=text)
-
-    def option(self, name, kind, default, text, models=(), short=None, title=None):
-        """Add an option that takes one value, or several for a sweep.
+    def option(self, name, kind, default, text, models=(), short=None, title=None, nargs="+"):
+        """Add an option that takes one value, or several for a sweep; with `nargs` None only one.
 
         kind : an argparse type, or a list of choices; bool for a switch.
         text : what it is, for -h.
@@ -148,7 +142,7 @@ class ModelParser(Parser):
             f"-{name}",
             default=default,
             help=f"{text} [{who}] (default: {'no' if switch else '%(default)s'})",
-            **({"action": "store_true"} if switch else {"nargs": "+", **values}),
+            **({"action": "store_true"} if switch else {"nargs": nargs, **values}),
         )
 
     def shared_options(self):

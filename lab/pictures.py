@@ -42,13 +42,10 @@ CAPTIONS = {
 
 def quantities(opt, linear):
     """Those of the pictures that a run of these options draws; `linear`: of a linear model in NumPy?"""
-    l1 = bool(getattr(opt, "l1_penalty", 0))
-    return [
-        *["weights", "weight-histogram"] * linear,
-        *["kept-weights"] * l1,
-        "confusion",
-        "mistakes",
-    ]
+    of_weights = ["weights", "weight-histogram"] if linear else []
+    if linear and opt.model == "logistic_regression" and opt.l1_penalty:
+        of_weights.append("kept-weights")
+    return [*of_weights, "confusion", "mistakes"]
 
 
 def pictures(outcome, data, title, opt):
@@ -83,6 +80,13 @@ def weight_histogram(weights, title, show=False):
     return figure
 
 
+def counted(gold, predictions, n_classes):
+    """How many images of each class, a row, were taken for each class, a column."""
+    counts = np.zeros((n_classes, n_classes), int)
+    np.add.at(counts, (gold, predictions), 1)
+    return counts
+
+
 def confusion(gold, predictions, names, title, show=False):
     """The test images of each class by predicted class, as a figure; rows add up to the class.
 
@@ -90,8 +94,7 @@ def confusion(gold, predictions, names, title, show=False):
     is right, the class's accuracy.
     """
     n_classes = len(names)
-    counts = np.zeros((n_classes, n_classes), int)
-    np.add.at(counts, (gold, predictions), 1)
+    counts = counted(gold, predictions, n_classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = utils.new_figure((6.4, 1.6 + 0.5 * max(n_classes, 5)), title, show)
     axes = figure.add_subplot()

@@ -4,56 +4,40 @@ Keys are those of a record's epochs and of a comparison's columns; a key that is
 option's say, is called by its own words.
 """
 
+# What a sentence calls each quantity and, where that is another, what the head of a table's column does,
+# as the scripts print it.
 NAMES = {
-    "train_acc": "training accuracy",
-    "val_acc": "validation accuracy",
-    "test_acc": "test accuracy",
-    "loss": "training loss",  # the mean over examples before each update
-    "train_loss": "training loss",
-    "val_loss": "validation loss",
-    "train_cost": "training cost",  # the loss with the penalty
-    "val_cost": "validation cost",
-    "w_norm": "norm of the weights",
-    "best_val_acc": "highest validation accuracy",
-    "best_epoch": "in epoch",
-    "moves": "range over the last epochs",
-    "runs_at_a_time": "runs at a time",
-    "val_deviation": "deviation",
-    "test_deviation": "deviation of the test accuracy",
-    "lowest_val_acc": "lowest validation accuracy",
-    "highest_val_acc": "highest validation accuracy",
-    "lowest_test_acc": "lowest test accuracy",
-    "highest_test_acc": "highest test accuracy",
-}
-# Heads of a table's columns are as the scripts print them.
-HEADS = {
-    "train_acc": "train acc",
-    "val_acc": "val acc",
-    "test_acc": "test acc",
-    "loss": "train loss",
-    "train_loss": "train loss",
-    "val_loss": "val loss",
-    "w_norm": "W norm",
-    "best_val_acc": "highest val acc",
-    "val_deviation": "± val",
-    "test_deviation": "± test",
-    "lowest_val_acc": "lowest val",
-    "highest_val_acc": "highest val",
-    "lowest_test_acc": "lowest test",
-    "highest_test_acc": "highest test",
-    "moves": "moves by",
+    "train_acc": ("training accuracy", "train acc"),
+    "val_acc": ("validation accuracy", "val acc"),
+    "test_acc": ("test accuracy", "test acc"),
+    "loss": ("training loss", "train loss"),  # the mean over examples before each update
+    "train_loss": ("training loss", "train loss"),
+    "val_loss": ("validation loss", "val loss"),
+    "train_cost": ("training cost",),  # the loss with the penalty
+    "val_cost": ("validation cost",),
+    "w_norm": ("norm of the weights", "W norm"),
+    "best_val_acc": ("highest validation accuracy", "highest val acc"),
+    "best_epoch": ("in epoch",),
+    "moves": ("range over the last epochs", "moves by"),
+    "runs_at_a_time": ("runs at a time",),
+    "val_deviation": ("deviation", "± val"),
+    "test_deviation": ("deviation of the test accuracy", "± test"),
+    "lowest_val_acc": ("lowest validation accuracy", "lowest val"),
+    "highest_val_acc": ("highest validation accuracy", "highest val"),
+    "lowest_test_acc": ("lowest test accuracy", "lowest test"),
+    "highest_test_acc": ("highest test accuracy", "highest test"),
 }
 UNITS = {"loss": "cross-entropy", "cost": "cross-entropy + penalty"}
 
 
 def name_of(key):
     """What a sentence calls a quantity: 'validation accuracy'."""
-    return NAMES.get(key, key.replace("_", " "))
+    return NAMES.get(key, [key.replace("_", " ")])[0]
 
 
 def head_of(key):
     """What the head of a table's column calls it: 'val acc'."""
-    return HEADS.get(key, name_of(key))
+    return NAMES.get(key, [key.replace("_", " ")])[-1]
 
 
 def axis_label(key):

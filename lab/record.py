@@ -5,7 +5,6 @@ import functools
 import importlib.metadata
 import io
 import json
-import math
 import os
 import platform
 import re
@@ -65,7 +64,9 @@ class Record:
 
     def write(self, path):
         """Write the record; NotWritten where that cannot be done."""
-        text = json.dumps(_finite(vars(self)), indent=1, allow_nan=False, default=str)
+        text = json.dumps(vars(self), default=str)
+        # nan and infinity, which JSON does not have, become null.
+        text = json.dumps(json.loads(text, parse_constant=lambda name: None), indent=1)
         with replacing(path) as stream:
             stream.write(text.encode() + b"\n")
 
@@ -164,14 +165,3 @@ def is_number(value):
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         return False
     return value is None or abs(value) <= sys.float_info.max
-
-
-def _finite(value):
-    """`value` with each nan and infinity in it as None, which JSON can hold."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -60,12 +60,7 @@ def overlays(groups, labels, subject, data_title, only=None, show=False):
             rows = [[row[quantity] for row in record.epochs[:shortest]] for record in group]
             curves[label] = np.array(rows, float)  # (seeds, epochs), nan where it was not finite
         means = {label: values.mean(axis=0) for label, values in curves.items()}
-        longest = max(map(len, means.values()))
-        padded = {
-            label: np.pad(mean, (0, longest - len(mean)), constant_values=np.nan)
-            for label, mean in means.items()
-        }
-        figure = curves_figure(quantity, padded, subject, data_title, show)
+        figure = curves_figure(quantity, means, subject, data_title, show)
         axes = figure.axes[0]
         for line, values in zip(list(axes.lines), curves.values(), strict=False):
             epochs = np.arange(1, values.shape[1] + 1)
@@ -85,8 +80,3 @@ def legend(groups):
     return (
         f"bold the mean of {count} seeds, thin each seed, the band from the lowest to the highest"
     )
-
-
-def caption(name, groups):
-    """What a figure of `overlays` shows: 'validation accuracy: bold the mean of 5 seeds, ...'."""
-    return f"{name}: {legend(groups)}"

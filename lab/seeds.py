@@ -39,12 +39,9 @@ def findings(labels, groups, of_top=False):
     top = [label for label in labels if means[label] == highest]
     pairs = statistics.compare_all(values)
     alike = [label for label in statistics.not_told_from(top[0], pairs) if label not in top]
-    said = f"The highest mean validation accuracy, {as_share(highest)}, is "
-    if len(top) > 1:
-        said += f"shared by {join_words(top)}"
-    else:
-        said += f"that of {top[0]}"
-    said += f"; not to be told from it: {join_words(alike)}." if alike else "."
+    whose = f"shared by {join_words(top)}" if len(top) > 1 else f"that of {top[0]}"
+    rest = f"; not to be told from it: {join_words(alike)}" if alike else ""
+    said = f"The highest mean validation accuracy, {as_share(highest)}, is {whose}{rest}."
     sentences, limits = [said], []
     for pair in pairs:
         if not of_top or top[0] in (pair.first, pair.second):

@@ -17,13 +17,9 @@ WAITING = {
     "GOMP_SPINCOUNT": "1000",  # libgomp, turns of its loop
     "KMP_BLOCKTIME": "0",  # libomp and Intel's, milliseconds
 }
-
-
-def wait_politely(environment=os.environ):
-    """Keep torch's threads from spinning for long, unless the user has said how they wait."""
-    if "OMP_WAIT_POLICY" not in environment:
-        for name, value in WAITING.items():
-            environment.setdefault(name, value)
+if "OMP_WAIT_POLICY" not in os.environ:  # else the user has said how they wait
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
 
 
 def begin():
@@ -47,6 +43,3 @@ def begin():
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end)
     sys.excepthook = missing
-
-
-wait_politely()

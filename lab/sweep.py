@@ -30,7 +30,6 @@ class Sweep:
     runs : list of (opt, names): the options of a run, resolved, a single value each, and its `Names`.
     swept : {option: its values} for the options that have several; empty for a single run.
     name : of the sweep's own files.
-    title : of its figures: the model and the options that differ from their defaults.
     unused : the options given that the model makes no use of, as '-dropout, -layers'.
     table : {name: `options.Option`} of all options.
     """
@@ -38,7 +37,6 @@ class Sweep:
     runs: list
     swept: dict
     name: str
-    title: str
     unused: str
     table: dict
 
@@ -100,13 +98,9 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
         planned.append((opt, Names(file_name(opt, parser), any_epochs, parser.title(opt))))
     # No value has an underscore in it, so names that are equal are those of equal sweeps.
     joined = options({n: "_".join(map(str, v)) if len(v) > 1 else v[0] for n, v in values.items()})
-    words = [given.model]
-    for name, several in values.items():
-        if several != [parser.table[name].default]:
-            words.append(" ".join([f"-{name}", *(str(v) for v in several if v is not True)]))
     unused = parser.unused(planned[0][0])
     name = file_name(joined, parser)
-    return Sweep(planned, swept, name, " ".join(words), unused, parser.table)
+    return Sweep(planned, swept, name, unused, parser.table)
 
 
 def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):

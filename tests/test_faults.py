@@ -525,7 +525,7 @@ def test_a_disk_that_is_full_during_training(a_run, planted, whole, tmp_path, mo
 
 
 def test_a_folder_that_turns_read_only(a_run, planted, whole, tmp_path):
-    with planted("q1", "EROFS:tempfile.mkstemp:1"):
+    with planted("q1", "EROFS:lab.files.open:1"):
         outcome = a_run("numpy mlp", "x", 3)
     assert outcome.status == 1
     assert outcome.printed == whole("numpy mlp", 3).printed
@@ -581,9 +581,10 @@ def test_a_checkpoint_that_fails_for_another_reason(a_run, whole, monkeypatch, t
     def failing(run, path):
         raise failure
 
+    printed = whole("perceptron", 2).printed  # before the fault, which it would have too
     monkeypatch.setattr("lab.run.Run._write_checkpoint", failing)
     outcome = a_run("perceptron", "x", 2)
-    assert (outcome.status, outcome.printed) == (1, whole("perceptron", 2).printed)
+    assert (outcome.status, outcome.printed) == (1, printed)
     assert "checkpoint" in outcome.err and (str(failure) or "not enough memory") in outcome.err
     assert record_of(tmp_path / "x")["status"] == "finished"
 

@@ -116,7 +116,7 @@ def test_on_other_data_the_relation_is_the_verdict(relation):
     assert row.verdict() == (relation, "none")
     assert [note for *_, note in row.numbers(["test"])] == [relation, "", ""]
     assert row.findings == []
-    _, table = row.glance()
+    table = row.csv_row()
     assert (table["in_band"], table["verdict"]) == ("", relation)
 
 
@@ -182,11 +182,11 @@ def test_the_first_table_has_the_published_numbers_that_are_equal():
         published(test="0.51"),
         published(test="0.5000"),
     ]
-    row, table = entry_of(Found([0.5], test=0.5), published=sources).glance()
-    assert row["published"] == "somebody: test acc .5000"
-    assert table["published_test_low"] == Decimal("0.5000")
-    row, _ = entry_of(Found([0.5], test=0.4), published=sources).glance()
-    assert row["published"] == "somebody: test acc .51"
+    entry = entry_of(Found([0.5], test=0.5), published=sources)
+    assert entry.report_row()["published"] == "somebody: test acc .5000"
+    assert entry.csv_row()["published_test_low"] == Decimal("0.5000")
+    entry = entry_of(Found([0.5], test=0.4), published=sources)
+    assert entry.report_row()["published"] == "somebody: test acc .51"
 
 
 # --------------------------------------------------------------------------------------------
@@ -244,8 +244,10 @@ def test_the_baseline_is_the_largest_training_class():
         "one class (cat)",
         {"train": 0.8, "val": 0.75, "test": 0.5},
     )
-    *_, (row, table) = report.glance_rows([entry_of(Found([0.9]))], report.baseline(dataset()))
-    assert row["run"] == "one class (cat)" and row["val_acc"] == table["val_acc"] == 0.75
+    entry = entry_of(Found([0.9]))
+    for own in (entry.report_row(), entry.csv_row()):
+        *_, row = report.with_baseline([own], report.baseline(dataset()))
+        assert row["run"] == "one class (cat)" and row["val_acc"] == 0.75
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -406,7 +408,8 @@ def test_an_accuracy_has_one_format_in_every_table():
 
 
 def test_every_quantity_of_a_record_has_a_name_and_a_head(q1, q2):
-    figures = [figure for several in q1.FIGURES.values() for figure in several] + q2.FIGURES
+    several = [*q1.FIGURES.values(), *q2.FIGURES.values()]
+    figures = [figure for of_model in several for figure in of_model]
     for key in {key for figure in figures for key in figure.curves.values()}:
         assert key in quantities.NAMES and "_" not in quantities.head_of(key)
 

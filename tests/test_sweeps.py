@@ -135,7 +135,6 @@ def test_the_test_accuracy_selects_nothing():
         )
 
     records = [record(0.4, 0.9), record(0.5, 0.1), record(0.5, 0.8)]
-    assert comparison.best_of(records) == 1
     assert [row["best"] for row in comparison.table([{}] * 3, records)] == [
         "",
         "tied",
@@ -245,6 +244,14 @@ def test_an_option_without_effect_is_noted_once(q2, run_main, tmp_path, tiny_npz
     assert outcome.status == 0
     assert outcome.err_lines[0] == "note: logistic_regression makes no use of -dropout"
     assert len(outcome.err_lines) == 3
+
+
+@pytest.mark.parametrize("model", ["perceptron", "mlp"])
+def test_an_l1_penalty_without_effect_changes_no_picture(q1, run_main, tmp_path, tiny_npz, model):
+    words = [model, "-l1_penalty", 0.1, "-epochs", 1, "-data_path", tiny_npz]
+    outcome = run_main(q1, *words, "-plots_dir", tmp_path / "plots")
+    assert (outcome.status, outcome.err) == (0, f"note: {model} makes no use of -l1_penalty\n")
+    assert len(list((tmp_path / "plots").glob("*-weights.pdf"))) == (model == "perceptron")
 
 
 def test_a_sweep_goes_on(q1, run_main, tmp_path, tiny_npz):
