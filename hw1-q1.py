@@ -170,9 +170,8 @@ class LogisticRegression(LinearModel):
         for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
             for i, y_i in enumerate(y_block):
                 block.errors[i] = self.gradient(block.scores(i), y_i)
-        for X_rest, y_rest in blocks(
-            X, y[:stop], self.BLOCK, whole
-        ):  # the last, too few for a block
+        # The last rows, too few for a block.
+        for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):
             for x_i, y_i in zip(X_rest, y_rest, strict=True):
                 self.update_weight(x_i, y_i, learning_rate, l2_penalty)
 

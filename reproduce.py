@@ -123,7 +123,7 @@ def left_to_run(jobs, chosen):
             continue
         left.append(job)
         if what == "resume":
-            job.words.append("-resume")
+            job.argv.append("-resume")
         if why:
             notice(f"{job.title}: {why}")
     if kept:

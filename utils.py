@@ -182,7 +182,7 @@ def checked(arrays, path):
         if wrong:
             raise InputError(f"{path}: {what}")
 
-    checked = {}
+    valid = {}
     for split in SPLITS:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
         shape, size, expected = images.shape, images.shape[1:], arrays["train_images"].shape[1:]
@@ -203,7 +203,7 @@ def checked(arrays, path):
             images = images.astype(np.uint8)
         refuse(labels.dtype.kind not in "iu", f"{split}_labels are {labels.dtype}, not integers")
         refuse(labels.min() < 0, f"{split}_labels has a negative label")
-        checked[f"{split}_images"] = images
+        valid[f"{split}_images"] = images
 
     classes = np.unique(arrays["train_labels"])
     refuse(len(classes) == 1, "train_labels has a single class; there is nothing to tell apart")
@@ -214,8 +214,8 @@ def checked(arrays, path):
         labels = arrays[f"{split}_labels"]
         most = labels.max()
         refuse(most >= len(classes), f"{split}_labels has class {most}, which training lacks")
-        checked[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
-    return checked
+        valid[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
+    return valid
 
 
 def load_dataset(data_path, bias=False):

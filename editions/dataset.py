@@ -1,6 +1,5 @@
 """The data set that an edition's runs are given: what it is to the published numbers' own."""
 
-import dataclasses
 import hashlib
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ DIGESTS = (*SPLITS, "images")
 
 
 @dataclass(frozen=True)
-class DataSet:
+class EditionData:
     """The data of an edition's runs, and what is known of it.
 
     data : `lab.dataset.Data`, of whose arrays the labels alone are left.
@@ -65,7 +64,7 @@ class DataSet:
 
 
 def open_dataset(edition, data_path):
-    """The edition's `DataSet`, its arrays read, checked and let go but for the labels.
+    """The edition's `EditionData`, its arrays read, checked and let go but for the labels.
 
     InputError, which says what to do, where the edition's file is not there, or is the very data and
     not of the sizes that the edition says.
@@ -84,11 +83,8 @@ def open_dataset(edition, data_path):
         content = known_data.Fingerprint(arrays)
         images = hashlib.sha256(" ".join(content.examples).encode()).hexdigest()
         digests = dict(zip(DIGESTS, (*content.content, images), strict=True))
-    labels = {name: array for name, array in arrays.items() if name.endswith("labels")}
-    without_images = dataclasses.replace(data, arrays=labels)
-    without_images.__dict__["identity"] = data.identity  # which takes the images to find
-    found = DataSet(
-        data=without_images,
+    found = EditionData(
+        data=data.without_images(),
         relation=relation(edition, data, digests),
         digests=digests,
         n_features=int(np.prod(arrays["train_images"].shape[1:])),

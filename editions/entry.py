@@ -78,7 +78,7 @@ def numbers_of(record):
 class Entry:
     """An experiment of a question in the report: its job's result, if there is one, and what it shows.
 
-    dataset : `editions.dataset.DataSet`.
+    dataset : `editions.dataset.EditionData`.
     quick : is it a trial of few epochs, comparable with nothing?
     shown_under : the number of an earlier question that shows the run's curves, or "".
     """

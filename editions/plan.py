@@ -16,7 +16,7 @@ import numpy as np
 
 import utils
 from editions.commands import PROOFS, figures_of, only_run, relative, script_module, with_epochs
-from editions.dataset import DataSet
+from editions.dataset import EditionData
 from lab.checkpoint import read_checkpoint, read_state
 from lab.names import file_path
 from lab.options import recorded_options
@@ -49,7 +49,7 @@ class Job:
     """A command of the edition that is started once.
 
     command : the words of its command line as the report shows them.
-    words : those that it is started with, relative to the repository.
+    argv : those that it is started with, relative to the repository.
     folder : where its files go.
     code : the version of the code that it is run with.
     uses : the (question, experiment) pairs of the edition that it is the run of.
@@ -57,7 +57,7 @@ class Job:
     """
 
     command: list
-    words: list
+    argv: list
     folder: Path
     code: str
     uses: list = field(default_factory=list, kw_only=True)
@@ -85,7 +85,7 @@ class Job:
 
     def command_line(self, threads):
         """What a shell in the repository runs it with."""
-        line = shlex.join(["env", f"OMP_NUM_THREADS={threads}", "python", *self.words])
+        line = shlex.join(["env", f"OMP_NUM_THREADS={threads}", "python", *self.argv])
         if self.output:
             folder, output = (shlex.quote(relative(p)) for p in (self.output.parent, self.output))
             line = f"mkdir -p {folder} && {line} > {output}"
@@ -142,7 +142,7 @@ class Training(Job):
     opt: argparse.Namespace
     name: str
     drawn: list
-    dataset: DataSet
+    dataset: EditionData
 
     @property
     def epochs(self):

@@ -163,7 +163,7 @@ class Pool:
                 RUNS_AT_A_TIME: str(self.jobs),
             }
             process = subprocess.Popen(
-                [sys.executable, *job.words],
+                [sys.executable, *job.argv],
                 cwd=utils.ROOT,
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,

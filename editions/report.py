@@ -37,7 +37,7 @@ def write(edition, jobs, folder, dataset, quick):
     ----------
     edition : `editions.tables.Edition`.
     jobs : the edition's, as `editions.plan.planned` gives them, run or not.
-    dataset : `editions.dataset.DataSet`.
+    dataset : `editions.dataset.EditionData`.
     quick : is it a trial of few epochs?
 
     Raises lab.files.NotWritten where a file cannot be written.

@@ -36,27 +36,27 @@ def blocks(X, y, size, start=0):
             yield X_chunk[row : row + size], y_chunk[row : row + size]
 
 
-def _chunks(X, y, size, prepare, first=0):
-    """Yield (X_chunk, y_chunk, prepare(X_chunk)), whole blocks of `size` rows, from row `first` to
+def _chunks(X, y, size, prepare, start):
+    """Yield (X_chunk, y_chunk, prepare(X_chunk)), whole blocks of `size` rows, from row `start` to
     row len(y).
     """
     step = max(CHUNK // size, 1) * size
 
-    def chunk(start):
-        X_chunk = X[start : min(start + step, len(y))]
+    def chunk(row):
+        X_chunk = X[row : min(row + step, len(y))]
         if X_chunk.dtype.kind != "f":
             X_chunk = X_chunk.astype(np.float64)
-        return X_chunk, y[start : start + step], prepare(X_chunk)
+        return X_chunk, y[row : row + step], prepare(X_chunk)
 
     y = np.asarray(y)
-    if first >= len(y):
+    if start >= len(y):
         return
     with ThreadPoolExecutor(max_workers=1) as second_thread:
-        following = second_thread.submit(chunk, first)
-        for start in range(first + step, len(y) + step, step):
+        following = second_thread.submit(chunk, start)
+        for row in range(start + step, len(y) + step, step):
             current = following.result()
-            if start < len(y):
-                following = second_thread.submit(chunk, start)
+            if row < len(y):
+                following = second_thread.submit(chunk, row)
             yield current
 
 

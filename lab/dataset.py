@@ -1,6 +1,7 @@
 """The data set of a run: which file it is, what is in it, and how names and titles call it."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import re
@@ -41,6 +42,13 @@ class Data:
     def identity(self):
         """(name, relation) of the known data set that this is, whatever the file's name."""
         return known_data.identify(self.arrays)
+
+    def without_images(self):
+        """The same with the labels alone. What it is, which the images tell, is found out first."""
+        labels = {name: array for name, array in self.arrays.items() if name.endswith("labels")}
+        rest = dataclasses.replace(self, arrays=labels)
+        rest.__dict__["identity"] = self.identity  # where the cached property keeps it
+        return rest
 
     @property
     def known(self):

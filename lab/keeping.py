@@ -62,16 +62,20 @@ class Checkpoints:
         return earlier is not None and earlier.code == self.code and epochs < earlier.epochs
 
     def write(self, checkpoint, history, state):
-        """Write a `Checkpoint` at `path`, with what `checkpoint.write_checkpoint` takes."""
-        before = self.path_before
-        another = self.earlier is not None and self.earlier.code != self.code
+        """Write a `Checkpoint` at `path`, with what `checkpoint.write_checkpoint` takes.
+
+        The one there becomes the one before, unless it is of a run that this one replaces, or what is
+        kept there, another code's, is further than we are.
+        """
+        of_other_code = self.earlier is not None and self.earlier.code != self.code
         if self.last is None:
-            if not another:  # what is there is of a run that this one replaces
-                before.unlink(missing_ok=True)
-                before = None
-        elif self.last != self.path or (another and checkpoint.epochs < self.earlier.epochs):
-            before = None
-        write_checkpoint(checkpoint, history, state, before)
+            keeps = of_other_code
+            if not keeps:
+                self.path_before.unlink(missing_ok=True)
+        else:
+            behind = of_other_code and checkpoint.epochs < self.earlier.epochs
+            keeps = self.last == self.path and not behind
+        write_checkpoint(checkpoint, history, state, self.path_before if keeps else None)
         self.last = self.path
 
     def is_due(self):

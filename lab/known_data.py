@@ -112,25 +112,25 @@ def identify(arrays):
     sizes = tuple(len(arrays[f"{split}_labels"]) for split in SPLITS)
     shape = tuple(arrays["train_images"].shape[1:])
     n_classes = int(np.max(arrays["train_labels"])) + 1
-    fingerprint, found = None, (None, OTHER_DATA)
+    fingerprint, nearest = None, (None, OTHER_DATA)
     for name, known in KNOWN.items():
         # So many more images are no split of the known ones, and take long to read.
         larger = sum(sizes) > 2 * sum(known.sizes)
         if shape != known.shape or n_classes != len(known.classes) or larger:
             continue
-        same, alike = sizes == known.sizes, sizes[:2] == known.sizes[:2]
+        equal, same_images = sizes == known.sizes, sizes[:2] == known.sizes[:2]
         if known.test_counts:
             counts = np.bincount(np.ravel(arrays["test_labels"]))
-            same = same and tuple(counts.tolist()) == known.test_counts
+            equal = equal and tuple(counts.tolist()) == known.test_counts
         if known.sample:
             fingerprint = fingerprint or Fingerprint(arrays)
-            same = same and fingerprint.has_digests_of(known)
-            alike = fingerprint.has_images_of(known)
-        if same and alike:
+            equal = equal and fingerprint.has_digests_of(known)
+            same_images = fingerprint.has_images_of(known)
+        if equal and same_images:
             return name, THE_VERY_DATA
-        if alike:
-            found = name, ANOTHER_SPLIT
-    return found
+        if same_images:
+            nearest = name, ANOTHER_SPLIT
+    return nearest
 
 
 def landscape_names():

@@ -39,7 +39,7 @@ def file_path(folder, name, data, quantity, ending):
     `name` has `{data}` where the data set's tag goes and `{quantity}` where the quantity's word does.
     A digest stands for the rest of a name too long; the quantity's word stays whole.
     """
-    before, after = name.format(data=data.tag, quantity="\n").split("\n")
+    before, _, after = name.format(data=data.tag, quantity="{}").partition("{}")
     if len(before + after) > MAX_NAME:
         digest = hashlib.sha256((before + after).encode()).hexdigest()[:16]
         after = f"{after[: max(MAX_NAME - len(before), 0)]}-{digest}"

@@ -131,34 +131,44 @@ class Run:
         """Write what a run that was stopped, or failed, has to show, and say how to go on."""
         done, _ = self.snapshot
         del self.history[done:]  # when stopped between an epoch's end and its snapshot
-        where = f"stopped after epoch {done} of {self.opt.epochs}"
         if self.final:
             self._write_numbers()
-            if self.drawn:
-                notice("\nstopped when all was written")
-            else:
-                notice(
-                    f"\nstopped while the figures were drawn; all else is in {self.opt.plots_dir}; "
-                    "the same command with -resume draws them"
-                )
-        elif done and self.checkpoints.withheld(done):
-            notice(
-                f"\n{where}; the earlier run's checkpoint, after epoch "
-                f"{self.checkpoints.earlier.epochs}, is kept; the same command with -resume goes on "
-                "from there"
-            )
-        elif done > self.resumed_at:
+        elif done > self.resumed_at and not self.checkpoints.withheld(done):
             self._write_numbers()
             self._draw_curves()
-            kept = ""
-            if self.checkpoints.path not in self.folder.unwritten:
-                kept = f"; what was trained is kept in {self.opt.plots_dir}"
-                kept += "; the same command with -resume goes on"
-            notice(f"\n{where}{kept}")
-        elif stopped and self.opt.resume:
-            notice("\nstopped before another epoch was finished; the checkpoint is as it was")
-        elif stopped:
-            notice("\nstopped before the first epoch was finished; nothing is kept")
+        said = self._what_is_kept(done, stopped)
+        if said:
+            notice(f"\n{said}")
+
+    def _what_is_kept(self, done, stopped):
+        """What is left of a run that ended after so many epochs, and how to go on; "" after a failure
+        that left nothing.
+        """
+        where, resume = (
+            f"stopped after epoch {done} of {self.opt.epochs}",
+            "the same command with -resume",
+        )
+        if self.drawn:
+            return "stopped when all was written"
+        if self.final:
+            return (
+                f"stopped while the figures were drawn; all else is in {self.opt.plots_dir}; {resume} "
+                "draws them"
+            )
+        if done and self.checkpoints.withheld(done):
+            return (
+                f"{where}; the earlier run's checkpoint, after epoch "
+                f"{self.checkpoints.earlier.epochs}, is kept; {resume} goes on from there"
+            )
+        if done > self.resumed_at:
+            if self.checkpoints.path in self.folder.unwritten:
+                return where
+            return f"{where}; what was trained is kept in {self.opt.plots_dir}; {resume} goes on"
+        if not stopped:
+            return ""
+        if self.opt.resume:
+            return "stopped before another epoch was finished; the checkpoint is as it was"
+        return "stopped before the first epoch was finished; nothing is kept"
 
     # ---- the loop
 

@@ -18,7 +18,7 @@ class FakeJob:
     def __init__(self, title, epochs=10, expected=1.0, pace=1.0, memory=1.0, kind="mlp"):
         self.title, self.epochs, self.pace, self.true_pace = title, epochs, expected, pace
         self.memory, self.command = memory, ["hw1-q2.py", kind]
-        self.words = ["-c", ""]
+        self.argv = ["-c", ""]
 
     @property
     def cost(self):
@@ -41,7 +41,7 @@ def test_threads_are_one_unless_somebody_says_otherwise(monkeypatch):
 def test_a_run_is_told_its_threads_and_its_company(tmp_path, capfd):
     job = FakeJob("a")
     code = "import os, sys; sys.exit(' '.join(os.environ[n] for n in ('OMP_NUM_THREADS', '%s')))"
-    job.words = ["-c", code % pool.RUNS_AT_A_TIME]
+    job.argv = ["-c", code % pool.RUNS_AT_A_TIME]
     pool.run_all([job], 8, 3)
     assert job.failure == "3 1"  # no more at a time than there are
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from editions import answers, entry, findings, report
-from editions.dataset import DataSet
+from editions.dataset import EditionData
 from editions.tables import Experiment, Log, Question
 from lab import comparison, quantities, repetitions, seeds
 from lab.known_data import ANOTHER_SPLIT, OTHER_DATA, THE_VERY_DATA
@@ -51,7 +51,7 @@ class FakeData:
 
 
 def dataset(relation=THE_VERY_DATA):
-    return DataSet(FakeData(), relation, {}, 4)
+    return EditionData(FakeData(), relation, {}, 4)
 
 
 class FakeJob:

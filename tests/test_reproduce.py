@@ -526,7 +526,7 @@ def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, que
     assert len(tables.load(name).questions) == questions
     planned = plan_of(name, tiny_npz, tmp_path)
     assert len(planned) == jobs
-    assert len({tuple(job.words) for job in planned}) == jobs
+    assert len({tuple(job.argv) for job in planned}) == jobs
     quick = plan_of(name, tiny_npz, tmp_path, "-quick")
     for run, short in zip(planned, quick, strict=True):
         if isinstance(run, plan.Training):
