@@ -162,15 +162,14 @@ class LogisticRegression(LinearModel):
     def take_steps(self, X, y, start, stop, learning_rate, l2_penalty):
         """The steps of `update_weight` on the rows from `start` to `stop`, those of a block at once.
 
-        Where the textbook reads W, the block is asked for the scores; where the textbook changes
-        W, the block is given the error.
+        Where the textbook reads W, the block is asked for the scores; where the textbook changes W, it
+        is given the error. The last rows, too few for a block, are taken one at a time.
         """
         whole = start + (stop - start - 1) // self.BLOCK * self.BLOCK
         settings = self.BLOCK, learning_rate, 1 - learning_rate * l2_penalty
         for block, y_block in rank_one_blocks(self.W, X, y[:whole], *settings, start=start):
             for i, y_i in enumerate(y_block):
                 block.errors[i] = self.gradient(block.scores(i), y_i)
-        # The last rows, too few for a block.
         for X_rest, y_rest in blocks(X, y[:stop], self.BLOCK, whole):
             for x_i, y_i in zip(X_rest, y_rest, strict=True):
                 self.update_weight(x_i, y_i, learning_rate, l2_penalty)
