@@ -266,7 +266,7 @@ def parse_arguments(arguments):
     option, lr = parser.option, ["logistic_regression"]
     # fmt: off
     option("epochs", options.count, 20, "passes over the training examples", title="")
-    option("batch_size", options.count, 1, "examples per update, along their mean", short="batch")
+    option("batch_size", options.count, 1, "examples per update, which follows their mean gradient", short="batch")
     option("hidden_size", options.count, 100, "hidden units", ["mlp"], "hidden", "{} hidden units")
     option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {:g}")
     option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "

@@ -189,17 +189,17 @@ def checked(arrays, path):
         wrong = images.ndim not in (3, 4) or 0 in size
         allowed = "(n, height, width) or (n, height, width, channels)"
         refuse(wrong, f"{split}_images has shape {shape}; images are {allowed}")
-        refuse(len(images) == 0, f"the {split} split is empty")
         wrong = labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,))
         refuse(wrong, f"{split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
-        wrong = len(images) != len(labels)
-        refuse(wrong, f"{split} has {len(images)} images and {len(labels)} labels")
+        refuse(len(images) == 0, f"the {split} split is empty")
+        n, m = len(images), len(labels)
+        refuse(n != m, f"{split} has {n} images and {m} labels")
         refuse(size != expected, f"{split}_images are {size} each, train_images {expected}")
         if images.dtype != np.uint8:
-            wrong, advice = images.dtype.kind not in "iu", "so save them as uint8 from 0 to 255"
-            refuse(wrong, f"{split}_images are {images.dtype}; pixels are integers, {advice}")
-            wrong = images.min() < 0 or images.max() > 255
-            refuse(wrong, f"{split}_images has pixels outside 0 to 255")
+            advice = "pixels are integers, so save them as uint8 from 0 to 255"
+            refuse(images.dtype.kind not in "iu", f"{split}_images are {images.dtype}; {advice}")
+            outside = images.min() < 0 or images.max() > 255
+            refuse(outside, f"{split}_images has pixels outside 0 to 255")
             images = images.astype(np.uint8)
         refuse(labels.dtype.kind not in "iu", f"{split}_labels are {labels.dtype}, not integers")
         refuse(labels.min() < 0, f"{split}_labels has a negative label")
@@ -207,12 +207,12 @@ def checked(arrays, path):
 
     classes = np.unique(arrays["train_labels"])
     refuse(len(classes) == 1, "train_labels has a single class; there is nothing to tell apart")
-    gap = next((c for c, label in enumerate(classes) if label != c), None)
-    without = f"train_labels lacks class {gap}; classes are numbered from 0 without gaps"
-    refuse(gap is not None, without)
+    for c, label in enumerate(classes):
+        refuse(
+            label != c, f"train_labels lacks class {c}; classes are numbered from 0 without gaps"
+        )
     for split in SPLITS:
-        labels = arrays[f"{split}_labels"]
-        most = labels.max()
+        labels, most = arrays[f"{split}_labels"], arrays[f"{split}_labels"].max()
         refuse(most >= len(classes), f"{split}_labels has class {most}, which training lacks")
         valid[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
     return valid
@@ -243,10 +243,11 @@ def load_oct_data(data_path=None, bias=False):
 
     data_path : MedMNIST's file or the edition's; without it octmnist.npz here or in data/.
     """
-    if data_path is None:
-        here = Path("octmnist.npz")
-        data_path = here if here.exists() else ROOT / "data" / "octmnist.npz"
+    here, there = Path("octmnist.npz"), ROOT / "data" / "octmnist.npz"
+    data_path = data_path or (here if here.exists() else there)
     data = load_dataset(data_path, bias)
+    if data["train"][1].max() + 1 != len(OCT_TEST_IMAGES):
+        raise InputError(f"{data_path}: not OCTMNIST, which has four classes; use load_dataset")
     X, y = data["test"]
     kept = [np.flatnonzero(y == c)[:count] for c, count in enumerate(OCT_TEST_IMAGES)]
     kept = np.sort(np.concatenate(kept))
@@ -287,8 +288,7 @@ class ClassificationDataset:
 def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=30):
     """A matplotlib Figure of one or more curves against the epochs.
 
-    epochs : the epochs' numbers.
-    curves : {label: values}, one value per epoch; values that are not finite leave a gap.
+    epochs, curves : their numbers; {label: a value per epoch}, a gap where it is not finite.
     ylabel : the quantity, with its unit if it has one.
     title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.

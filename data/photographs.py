@@ -159,8 +159,7 @@ def compared_with_the_course(train, test, arrays):
         lines += _other_pictures(train["buildings"].get("0.jpg"))
     if names:
         lines.append(
-            "so train and val are another split than the course's: compare with its published "
-            "figures in kind, not digit for digit"
+            "so this is not the course's split: compare trends with its published figures, not digits"
         )
     elif not all(same[:2]):
         lines.append(
@@ -175,10 +174,10 @@ def _other_names(found, public):
     lines = []
     for label, names in public.items():
         folder = next(iter(found[label].values())).parent
-        surplus, lacking = found[label].keys() - names, names - found[label].keys()
-        if surplus or lacking:
+        extra, missing = found[label].keys() - names, names - found[label].keys()
+        if extra or missing:
             line = f"{folder}: {len(found[label]):,} photographs, the public set has {len(names):,}"
-            for what, files in (("surplus", surplus), ("lacking", lacking)):
+            for what, files in (("extra", extra), ("missing", missing)):
                 if files:
                     first = min(files, key=lambda name: (len(name), name))
                     line += f"; {what}: {first}"

@@ -59,7 +59,7 @@ def images(seg_train, seg_test, output):
     """Make the course's file: photographs as 48x48 RGB, a tenth of the training ones held out.
 
     Folders of other classes go through the same steps. Raises InputError where a folder, a class
-    or an image is missing or broken.
+    or an image is missing or broken, or the file is there already.
     """
     train, test = find_photographs(seg_train, "seg_train"), find_photographs(seg_test, "seg_test")
     if train.keys() != test.keys():
@@ -73,6 +73,10 @@ def images(seg_train, seg_test, output):
         raise InputError(
             f"{seg_train}: class {min(lost)} has so few images that all were held out; add some"
         )
+    if os.path.lexists(output):
+        raise InputError(f"{output}: exists already; remove it or give another -output")
+    if sum(map(len, test.values())) > sum(map(len, train.values())):
+        utils.notice(f"note: {seg_test} has more photographs than {seg_train}; are they swapped?")
     with progress_bar(total=sum(map(len, chosen.values())), unit=" images") as bar:
 
         def chunks(split):

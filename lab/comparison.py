@@ -10,7 +10,8 @@ from lab.files import replacing
 from lab.quantities import NAMES, as_text, axis_label, head_of, is_accuracy, name_of
 
 NOT_TOLD = "not told apart"  # in the column "best": from the best setting, over several seeds
-LAST = 5  # how far a curve moves is measured over this fraction of its epochs, the last ones
+# How far a curve moves is measured over its last fifth of epochs, over three at least.
+LAST, FEWEST_LAST = 5, 3
 
 
 def final_accuracy(record):
@@ -25,9 +26,11 @@ def tied_with_best(records):
 
 
 def last_epochs(record):
-    """(count, lowest, highest) of the validation accuracy over the last fifth of the epochs."""
+    """(count, lowest, highest) of the validation accuracy over the last fifth of the epochs, three at
+    least where there are so many.
+    """
     accuracies = [row["val_acc"] for row in record.epochs]
-    last = accuracies[-max(1, len(accuracies) // LAST) :]
+    last = accuracies[-max(FEWEST_LAST, len(accuracies) // LAST) :]
     return len(last), min(last), max(last)
 
 
@@ -52,11 +55,11 @@ def table(settings, records, baseline=None):
     alike = measured_alike(records)
     rows = []
     for i, (setting, record) in enumerate(zip(settings, records, strict=True)):
-        _, low, high = last_epochs(record)
+        count, low, high = last_epochs(record)
         row = {
             **setting,
             "val_acc": final_accuracy(record),
-            "moves": high - low,
+            "moves": high - low if count > 1 else None,
             "best_val_acc": record.best["val_acc"],
             "best_epoch": record.best["epoch"],
             "test_acc": record.final["test_acc"],

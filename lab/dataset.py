@@ -114,7 +114,7 @@ def open_data(data_path):
     for file in files:
         with open(file, "rb") as stream:
             hashlib.file_digest(stream, lambda: digest)
-    return Data(
+    data = Data(
         arrays=arrays,
         path=path,
         name=path.resolve().name if path.is_dir() else path.name,
@@ -123,6 +123,10 @@ def open_data(data_path):
         standin=path.resolve() == STANDIN.resolve(),
         default=path.resolve() == DEFAULT.resolve(),
     )
+    if data.default and data.known is None:
+        sizes = " / ".join(f"{len(arrays[f'{split}_labels']):,}" for split in utils.SPLITS)
+        notice(f"note: {path} is not the course's file; it has {sizes} images")
+    return data
 
 
 def _draw_standin(path):

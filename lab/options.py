@@ -122,7 +122,8 @@ class ModelParser(Parser):
         super().__init__(
             prog=prog,
             description=description,
-            epilog="In brackets: the models that use the option.",
+            epilog="In brackets: the models that use the option. Where it takes several values they are "
+            "a sweep: a run for each, then a table and figures of all.",
         )
         self.models, self.table = tuple(models), {}
         self.add_argument("model", choices=models)
@@ -148,7 +149,9 @@ class ModelParser(Parser):
     def shared_options(self):
         """Add the options that mean the same in both scripts."""
         self.option("standardize", bool, False, "standardise each feature")
-        self.option("seed", seed, 42, "of the weights, the order of examples and dropout")
+        self.option(
+            "seed", seed, 42, "random seed of the weights, the order of examples and dropout"
+        )
         add = self.add_argument
         add("-data_path", metavar="NPZ", help="images and labels; a folder of .npy files is read "
             "from disk a block at a time [all] (default: data/intel_landscapes.npz or, where that "
@@ -159,7 +162,7 @@ class ModelParser(Parser):
             help="one or both [all] (default: pdf)")  # fmt: skip
         add("-show", action="store_true", help="open the figures in windows [all] (default: no)")
         add("-resume", action="store_true", help="go on from this run's checkpoint; -epochs may be "
-            "more than it was [all] (default: start anew)")  # fmt: skip
+            "raised [all] (default: start anew)")  # fmt: skip
 
     def unused(self, opt):
         """The options given that do nothing for the model chosen, as '-dropout, -layers'."""

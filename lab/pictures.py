@@ -72,7 +72,8 @@ def weight_histogram(weights, title, show=False):
     figure = utils.new_figure((6.4, 4.2), title, show)
     axes = figure.add_subplot()
     finite = weights[np.isfinite(weights)]
-    axes.hist(finite, bins=101, log=True)
+    if finite.size:
+        axes.hist(finite, bins=101, log=True)
     zeros = np.count_nonzero(weights == 0)
     axes.set_xlabel(f"weight; exactly zero: {zeros:,} of {weights.size:,}")
     axes.set_ylabel("weights, log scale")
@@ -104,7 +105,7 @@ def confusion(gold, predictions, names, title, show=False):
         text = f"{counts[row, column]}"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize="small")
     rows = [
-        f"{name} {as_share(share, 2)}" for name, share in zip(names, np.diag(shares), strict=True)
+        f"{name} ({as_share(share, 2)})" for name, share in zip(names, np.diag(shares), strict=True)
     ]
     axes.set_yticks(range(n_classes), rows, fontsize="small")
     axes.set_xticks(range(n_classes), names, fontsize="small", rotation=30, ha="right")

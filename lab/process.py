@@ -36,6 +36,9 @@ def stoppable():
     def stop(signum, frame):
         for number in before:
             signal.signal(number, signal.SIG_DFL)
+        if signum == signal.SIGINT and sys.stderr.isatty():  # whoever sees nothing presses it again
+            with contextlib.suppress(OSError):
+                os.write(sys.stderr.fileno(), b"\nstopping (a second Ctrl-C leaves at once)\n")
         raise Stopped(signum)
 
     before = {}

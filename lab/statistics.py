@@ -231,7 +231,7 @@ def describe(values):
         return f"One seed, {as_share(mean)}: it does not say what another seed would give."
     if low == high:
         return f"All {count} seeds gave {as_share(mean)}."
-    interval = mean_interval(values)
+    interval = np.clip(mean_interval(values), 0, 1)  # an accuracy cannot be elsewhere
     return (
         f"Over {count} seeds the mean is {as_share(mean)}, the standard deviation"
         f" {as_share(deviation)}, the range {as_share(low)} to {as_share(high)}; the mean itself is known"
@@ -242,7 +242,7 @@ def describe(values):
 def describe_comparison(comparison, counts):
     """A sentence: do two settings differ, and by how much at least. `counts` are their seeds."""
     first, second, difference, exact, adjusted, pairs = comparison
-    low, high = difference.interval
+    low, high = np.clip(difference.interval, -1, 1).tolist()  # accuracies differ by no more
     above, below, by = first, second, as_share(abs(difference.mean))
     if difference.mean < 0:
         above, below, low, high = second, first, -high, -low

@@ -203,6 +203,7 @@ def test_what_differs_from_the_courses_file_is_said(folders, tmp_path, monkeypat
 
     def said():
         capsys.readouterr()
+        (tmp_path / "x.npz").unlink()
         make(folders, tmp_path / "x.npz")
         lines = capsys.readouterr().out.splitlines()
         return lines[lines.index(f"wrote {tmp_path / 'x.npz'}") + 1 :]
@@ -212,7 +213,7 @@ def test_what_differs_from_the_courses_file_is_said(folders, tmp_path, monkeypat
     # Of the test set one is lacking.
     kept = (test / "sea" / "8.jpg").rename(tmp_path / "kept.jpg")
     assert said()[:3] == [*complete[:2], "test: not the course's"]
-    assert said()[3:] == [f"{test / 'sea'}: 1 photographs, the public set has 2; lacking: 8.jpg"]
+    assert said()[3:] == [f"{test / 'sea'}: 1 photographs, the public set has 2; missing: 8.jpg"]
     kept.rename(test / "sea" / "8.jpg")
     # The picture of buildings/0.jpg is another; then five classes have one of that name too.
     content = zero.read_bytes()
@@ -227,10 +228,10 @@ def test_what_differs_from_the_courses_file_is_said(folders, tmp_path, monkeypat
     lines = said()
     assert lines[:3] == ["train: not the course's", "val: not the course's", complete[2]]
     assert lines[3:8] == [
-        f"{train / label}: 9 photographs, the public set has 8; surplus: 0.jpg"
+        f"{train / label}: 9 photographs, the public set has 8; extra: 0.jpg"
         for label in CLASSES[1:]
     ]
-    assert str(zero) in lines[8] and "another split than the course's" in lines[9]
+    assert str(zero) in lines[8] and "not the course's split" in lines[9]
     # A decoder that rounds otherwise.
     for label in CLASSES[1:]:
         (train / label / "0.jpg").unlink()
@@ -304,12 +305,21 @@ def test_bad_photographs_are_named_and_nothing_is_written(folders, tmp_path, cap
     named = damage(kind, *folders)
     output = tmp_path / "out" / "x.npz"
     output.parent.mkdir()
-    output.write_bytes(b"what was here before")
     line = fails(capfd, "images", *folders, "-output", output)
     assert str(named) in line
     assert kind != "postscript" or "cannot identify" in line
-    assert output.read_bytes() == b"what was here before"
-    assert os.listdir(output.parent) == ["x.npz"]
+    assert os.listdir(output.parent) == []
+
+
+def test_what_is_there_is_not_replaced_and_swapped_folders_are_noted(folders, tmp_path, capfd):
+    output = tmp_path / "x.npz"
+    make(folders, output)
+    assert capfd.readouterr().err == ""
+    whole = output.read_bytes()
+    assert "exists already" in fails(capfd, "images", *folders, "-output", output)
+    assert output.read_bytes() == whole
+    make(folders[::-1], tmp_path / "swapped.npz")
+    assert "are they swapped?" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("where", ["", "missing/x.npz"])

@@ -262,7 +262,7 @@ def test_what_a_comparison_shows():
     fast = Found([0.2, 0.4, 0.5, 0.6], test=0.35, seconds=20)
     labels = ["momentum 0.0", "momentum 0.9"]
     said = said_of(labels, slow, fast, timed=True)
-    assert "Best by final validation accuracy: momentum 0.9, with .6000 (over its last 1 " in said
+    assert "Best by final validation accuracy: momentum 0.9, with .6000 (over its last 3 " in said
     assert ") against .4000" in said
     assert "the highest, which selects nothing, is .4500 (momentum 0.0)" in said
     assert (
@@ -383,7 +383,7 @@ def test_a_latex_table_as_one_would_hand_it_in():
     assert lines[0].startswith("%") and "booktabs" in lines[0]
     assert lines[1] == r"\begin{tabular}{rrrrrrr}"
     assert lines[3].startswith("Learning rate & Validation accuracy & ")
-    assert lines[5] == r"0.1 & .5000 & .0000 & .5000 & 2 & .5100 & 146 \\"
+    assert lines[5] == r"0.1 & .5000 & .1000 & .5000 & 2 & .5100 & 146 \\"
     assert lines[6].startswith(r"\textbf{1e-05} & \textbf{.6000}")
     assert lines[7].startswith("one class & .2500 & ")
     text = comparison.latex([{"run": r"50% of a_b & {c}\d", "test_acc": 0.5}])
