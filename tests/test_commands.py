@@ -25,6 +25,7 @@ from conftest import (
 from files import BAD
 from matplotlib.text import Text
 
+from lab import pictures
 from lab.dataset import open_data
 from lab.files import NotWritten
 from lab.names import file_path
@@ -489,8 +490,22 @@ def test_without_data_the_stand_in_is_used_and_says_so(
     assert record_of(tmp_path / "plots")["data"]["standin"] is True
 
 
+def test_another_file_in_the_courses_place_is_noted(
+    q1, run_main, blank_figures, monkeypatch, tmp_path, tiny_npz
+):
+    monkeypatch.setattr("lab.dataset.DEFAULT", tiny_npz)
+    outcome = run_main(q1, "perceptron", "-epochs", 1, "-plots_dir", tmp_path / "plots")
+    said = f"note: {tiny_npz} is not the course's file; it has 60 / 24 / 24 images\n"
+    assert (outcome.status, outcome.err) == (0, said)
+
+
 # --------------------------------------------------------------------------------------------
 # Figures
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_that_are_not_finite_are_drawn_without_a_warning():
+    pictures.weight_histogram(np.full((3, 8), np.nan), "title").draw_without_rendering()
 
 
 def collect_figures(monkeypatch):

@@ -148,6 +148,13 @@ def test_one_run_bounds_nothing():
     assert s.mean_interval([0.4, 0.5]).low < 0
 
 
+def test_no_sentence_leaves_the_range_of_an_accuracy():
+    said = s.describe([0.1, 0.9])
+    assert "between .0000 and 1.0000" in said
+    (pair,) = s.compare_all({"a": [0.1, 0.9], "b": [0.2, 0.8]})
+    assert "between -1.0000 and 1.0000" in s.describe_comparison(pair, (2, 2))
+
+
 def test_runs_that_do_not_vary():
     same = [0.1, 0.1, 0.1]
     assert s.summary(same) == (3, 0.1, 0, 0.1, 0.1)

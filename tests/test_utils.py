@@ -400,3 +400,9 @@ def test_a_figure_to_be_shown_is_one_of_pyplots():
         utils.plot_weights(np.eye(4), (2, 2), "title", show=show)
         assert len(pyplot.get_fignums()) == 2 * show
     pyplot.close("all")
+
+
+def test_the_oct_loader_takes_four_classes_alone(tmp_path):
+    np.savez(tmp_path / "six.npz", **tiny_arrays(n_classes=6))
+    with pytest.raises(utils.InputError, match="four classes"):
+        utils.load_oct_data(tmp_path / "six.npz")
