@@ -9,6 +9,7 @@ needed: a run does without.
 
 import itertools
 import math
+import statistics
 import warnings
 from typing import NamedTuple
 
@@ -91,8 +92,8 @@ class McNemar(NamedTuple):
 def summary(values):
     """The `Summary` of one or more runs."""
     values = _finite(values)
-    deviation = _deviation(values) if len(values) > 1 else math.nan
-    return Summary(len(values), _mean(values), deviation, float(min(values)), float(max(values)))
+    deviation = statistics.stdev(values) if len(values) > 1 else math.nan
+    return Summary(len(values), statistics.mean(values), deviation, min(values), max(values))
 
 
 def mean_interval(values, confidence=1 - LEVEL):
@@ -108,7 +109,7 @@ def next_run_interval(values, confidence=1 - LEVEL):
 # Two settings.
 
 
-def welch(first, second, confidence=1 - LEVEL):
+def welch(first, second):
     """The `Difference` of two settings' means, without assuming equal variances.
 
     Where neither varies, the interval is the difference itself, and p is 1 or, where they differ, 0.
@@ -117,14 +118,14 @@ def welch(first, second, confidence=1 - LEVEL):
     from scipy import stats
 
     first, second = _finite(first), _finite(second)
-    mean = _mean(first) - _mean(second)
+    mean = statistics.mean(first) - statistics.mean(second)
     if min(len(first), len(second)) < 2:
         return Difference(mean, Interval(-math.inf, math.inf), math.nan)
     if not np.ptp(first) and not np.ptp(second):
         return Difference(mean, Interval(mean, mean), float(mean == 0))
     with warnings.catch_warnings(action="ignore"):  # of one group that does not vary: it may not
         test = stats.ttest_ind(first, second, equal_var=False)
-    low, high = map(float, test.confidence_interval(confidence))
+    low, high = map(float, test.confidence_interval(1 - LEVEL))
     return Difference(mean, Interval(low, high), float(test.pvalue))
 
 
@@ -310,7 +311,7 @@ def _between(low, high):
 
 
 def _finite(values):
-    """The values as an array, (k,), of one or more finite numbers."""
+    """The values as a list of one or more finite numbers."""
     values = np.asarray(values, dtype=float).ravel()
     if not len(values):
         raise ValueError("one or more runs are needed, not 0")
@@ -318,24 +319,15 @@ def _finite(values):
         raise ValueError(
             "a result is nan or infinite: leave out the runs that diverged, and say so"
         )
-    return values
-
-
-def _mean(values):
-    """The mean, exact where all values are equal (a plain mean of three 0.1 is not 0.1)."""
-    return math.fsum(values) / len(values) if np.ptp(values) else float(values[0])
-
-
-def _deviation(values):
-    return float(np.std(values, ddof=1)) if np.ptp(values) else 0.0
+    return values.tolist()
 
 
 def _t_interval(values, confidence, factor):
     from scipy import stats
 
     values = _finite(values)
-    k, mean = len(values), _mean(values)
+    k, mean = len(values), statistics.mean(values)
     if k == 1:
         return Interval(-math.inf, math.inf)
-    half = stats.t.ppf((1 + confidence) / 2, k - 1) * _deviation(values) * factor(k)
-    return Interval(float(mean - half), float(mean + half))
+    half = float(stats.t.ppf((1 + confidence) / 2, k - 1)) * statistics.stdev(values) * factor(k)
+    return Interval(mean - half, mean + half)
