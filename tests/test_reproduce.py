@@ -50,7 +50,7 @@ title = "Perceptron"
 asked = "Train one & say how <well>."
 [[questions.experiments]]
 name = "perceptron"
-command = "hw1-q1.py perceptron -epochs 200"
+command = "hw1-q1.py perceptron -epochs 40"
 band = { test = [0.0, 1.0] }
 published = [{ source = "handout", test = 0.390, note = "of <someone>" }]
 logs = [{ file = "log.csv", source = "somebody" }]
@@ -62,12 +62,12 @@ asked = "Compare them."
 compare = "l2_penalty"
 [[questions.experiments]]
 name = "none"
-command = "hw1-q1.py logistic_regression -epochs 300"
+command = "hw1-q1.py logistic_regression -epochs 60"
 band = { val = [0.9990, 1.0], test = [0.9990, 1.0] }
 published = [{ source = "handout", test = 0.46, w_norm = 23.0806 }]
 [[questions.experiments]]
 name = "0.01"
-command = "hw1-q1.py logistic_regression -epochs 300 -l2_penalty 0.01"
+command = "hw1-q1.py logistic_regression -epochs 60 -l2_penalty 0.01"
 published = [
     { source = "handout", test = [0.46, 0.51] },
     { source = "others", seconds = 146, test = { mean = 0.5, deviation = 0.01, count = 5 } },
@@ -80,7 +80,7 @@ title = "The same again"
 asked = "Say it once more."
 [[questions.experiments]]
 name = "no penalty"
-command = "hw1-q1.py logistic_regression -l2_penalty 0 -epochs 300"
+command = "hw1-q1.py logistic_regression -l2_penalty 0 -epochs 60"
 
 [[questions]]
 number = "3"
@@ -198,7 +198,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, q1, monkeypatch, tmp_p
     assert outcome.out == f"{folder / 'report.html'}\n"
     assert [": finished after " in line for line in outcome.err_lines] == [True] * 4
     alone = run_forked(
-        q1, "logistic_regression", "-epochs", 300, "-l2_penalty", 0.01, "-data_path", tiny_npz,
+        q1, "logistic_regression", "-epochs", 60, "-l2_penalty", 0.01, "-data_path", tiny_npz,
         "-plots_dir", tmp_path / "alone", prepare=lambda: leave_figures_blank(monkeypatch),
     )  # fmt: skip
     assert alone.status == 0
@@ -226,7 +226,7 @@ def test_an_edition_from_nothing_to_its_report(run_small, q1, monkeypatch, tmp_p
     sentences = (
         "It is the very data that the published numbers belong to.",
         " epochs training accuracy is ",  # of a run
-        "Over the last 60 epochs validation accuracy runs from ",
+        "Over the last 12 epochs validation accuracy runs from ",
         " by final validation accuracy",  # of a comparison
         "The log of somebody: 0 of 2 epochs are equal",
         "The commands below were given this file with -data_path.",
@@ -318,7 +318,7 @@ def test_what_is_kept_and_what_runs_again(
     where += ["-plot_format", "pdf", "png"]
     first = make_plan()[0]
     assert first.left() == ("start", "")
-    assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
+    assert run_main(q1, "perceptron", "-epochs", 40, *where).status == 0
     assert first.left() == ("kept", "")
     path, checkpoint = first.path("record", "json"), first.path("checkpoint", "npz")
     whole = path.read_bytes()
@@ -348,7 +348,7 @@ def test_what_is_kept_and_what_runs_again(
     assert first.left()[0] == "start"
 
     checkpoint.write_bytes(saved)
-    goes_on = "goes on after epoch 200 of 200"
+    goes_on = "goes on after epoch 40 of 40"
     assert first.left()[0] == "resume" and first.left()[1].endswith(goes_on)
     checkpoint.rename(first.path("checkpoint-before", "npz"))
     checkpoint.write_bytes(saved[: len(saved) // 2])
@@ -358,7 +358,7 @@ def test_what_is_kept_and_what_runs_again(
     figure = first.path("weights", "png")
     figure.unlink()  # killed while the figures were drawn
     assert first.left() == ("resume", f"its figures are missing; {goes_on}")
-    assert run_main(q1, "perceptron", "-epochs", 200, "-resume", *where).status == 0
+    assert run_main(q1, "perceptron", "-epochs", 40, "-resume", *where).status == 0
     assert figure.is_file() and first.left() == ("kept", "")
     path.unlink()  # killed before it could write one
     assert first.left() == ("resume", f"it was stopped; {goes_on}")
@@ -436,7 +436,7 @@ def test_what_another_process_has_run_by_now_is_kept(
     where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "plots" / "small"]
     where += ["-plot_format", "pdf", "png"]
     first = make_plan()[0]
-    assert run_main(q1, "perceptron", "-epochs", 200, *where).status == 0
+    assert run_main(q1, "perceptron", "-epochs", 40, *where).status == 0
     written = first.path("record", "json").stat().st_mtime_ns
     pool.run_all([first], 1, 1)
     assert first.path("record", "json").stat().st_mtime_ns == written and not first.failure
@@ -498,8 +498,9 @@ def test_nothing_printed_is_absolute(tmp_path):
     assert commands.relative(ROOT / "-x.npz") == os.path.join(".", "-x.npz")
 
 
-def test_quick_says_once_that_nothing_is_comparable(run_small, tmp_path):
+def test_quick_says_once_that_nothing_is_comparable(run_small, monkeypatch, tmp_path):
     """At the top; and nothing is read from curves of one or two points."""
+    monkeypatch.setattr(plan, "QUICK", 20)
     assert run_small("-quick", "-only", "1").status == 0
     folder = tmp_path / "plots" / "small-quick"
     assert {len(record["epochs"]) for record in records(folder).values()} == {2, 3}
@@ -536,8 +537,8 @@ def test_every_experiment_of_the_editions_is_a_run(tmp_path, tiny_npz, name, que
 
 def test_a_repeated_command_has_the_numbers_of_the_first(small):
     """Unless it has its own."""
-    again = "hw1-q1.py logistic_regression -epochs 300"
-    text = EDITION.replace("hw1-q1.py logistic_regression -l2_penalty 0 -epochs 300", again)
+    again = "hw1-q1.py logistic_regression -epochs 60"
+    text = EDITION.replace("hw1-q1.py logistic_regression -l2_penalty 0 -epochs 60", again)
     small.write_text(text)
     _, (none, _), (same,), _ = (q.experiments for q in tables.load("small").questions)
     assert (same.name, same.band, same.published) == ("no penalty", none.band, none.published)
@@ -578,22 +579,22 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ("count = 5", "count = 1", "1.2a, 0.01, published 2: test: a deviation needs a count"),
         ('file = "log.csv"', 'file = "../log.csv"', "1.1, perceptron, log 1: file: "),
         ("hw1-q1.py perceptron", "rm -r perceptron", f"{P}command: must start with hw1-q1.py"),
-        ("perceptron -epochs 200", "perceptron -epochs 0", f"{P}command: hw1-q1.py: argument -epochs"),
-        ("hw1-q1.py perceptron -epochs 200", "hw1-q2.py mlp -droput 1", "did you mean -dropout? ("),
-        ("perceptron -epochs 200", "perceptron -epochs 1 2", "-epochs has several values; write an"),
-        ("perceptron -epochs 200", "perceptron -plots_dir x", f"{P}command: leave out -plots_dir"),
-        ("perceptron -epochs 200", "perceptron --data_path=x", f"{P}command: leave out -data_path"),
-        ("perceptron -epochs 200", "perceptron -res", f"{P}command: leave out -resume"),
-        ("perceptron -epochs 200", "perceptron -l2_penalty 0", f"{P}command: perceptron makes no use of"),
-        ("perceptron -epochs 200", "perceptron 'x", f"{P}command: No closing quotation"),
+        ("perceptron -epochs 40", "perceptron -epochs 0", f"{P}command: hw1-q1.py: argument -epochs"),
+        ("hw1-q1.py perceptron -epochs 40", "hw1-q2.py mlp -droput 1", "did you mean -dropout? ("),
+        ("perceptron -epochs 40", "perceptron -epochs 1 2", "-epochs has several values; write an"),
+        ("perceptron -epochs 40", "perceptron -plots_dir x", f"{P}command: leave out -plots_dir"),
+        ("perceptron -epochs 40", "perceptron --data_path=x", f"{P}command: leave out -data_path"),
+        ("perceptron -epochs 40", "perceptron -res", f"{P}command: leave out -resume"),
+        ("perceptron -epochs 40", "perceptron -l2_penalty 0", f"{P}command: perceptron makes no use of"),
+        ("perceptron -epochs 40", "perceptron 'x", f"{P}command: No closing quotation"),
         ("interval -draws 2", "interval -draws x", "3, proof: command: hw1-q3.py"),
         ('compare = "l2_penalty"', 'compare = "dropout"', "1.2a: compare: hw1-q1.py has no option"),
         ('compare = "l2_penalty"', 'compare = "-l2_penalty"', "compare: write l2_penalty, without the"),
         ('compare = "l2_penalty"', 'compare = "hidden_size"', "1.2a, none: logistic_regression makes no"),
         ('compare = "l2_penalty"', "compare = 3", "1.2a: compare: must be a text in quotes or a list"),
         ('name = "0.01"', 'name = "none"', "1.2a: two experiments are called none"),
-        ("-epochs 300 -l2_penalty 0.01", "-epochs 300", f"{Q}has the same -l2_penalty as none"),
-        ("-epochs 300 -l2_penalty 0.01", "-epochs 9 -l2_penalty 0.01",
+        ("-epochs 60 -l2_penalty 0.01", "-epochs 60", f"{Q}has the same -l2_penalty as none"),
+        ("-epochs 60 -l2_penalty 0.01", "-epochs 9 -l2_penalty 0.01",
          f"{Q}differs from none in -epochs too, not only in -l2_penalty"),
         ("[[questions]]", "[[question", "small.toml: not TOML: "),
         ('compare = "l2_penalty"', 'compare = "l2_penalty"\ncurves = "accuracy"',
@@ -749,6 +750,6 @@ def test_seeds_are_repetitions(run_small, tmp_path):
 
 def test_a_question_about_seeds_has_no_repetitions(small, make_plan, tiny_npz, tmp_path):
     text = small.read_text().replace('compare = "l2_penalty"', 'compare = "seed"')
-    small.write_text(text.replace("-epochs 300 -l2_penalty 0.01", "-epochs 300 -seed 7"))
+    small.write_text(text.replace("-epochs 60 -l2_penalty 0.01", "-epochs 60 -seed 7"))
     jobs = plan_of("small", tiny_npz, tmp_path, "-seeds", "3")
     assert sum(job.seed is not None for job in jobs) == 2  # the perceptron's
