@@ -21,7 +21,7 @@ import numpy as np
 
 import utils
 from fast import ties
-from fast.blocks import CHUNK, blocks, one_blas_thread, rank_one_blocks
+from fast.blocks import CHUNK, blocks, gold_classes, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
 from lab import figures, numpy_state, options, process, sweep
 from lab.names import changed_options
@@ -63,12 +63,13 @@ class Model:
         """The class of each row's largest score, the first of equals, (n,); of one example a number."""
         if len(X.shape) == 1:
             return self.scores(X[None])[0].argmax()
-        rows = blocks(X, range(len(X)), CHUNK)
-        return np.concatenate([self.scores(X_block).argmax(axis=1) for X_block, _ in rows])
+        found = [self.scores(rows).argmax(axis=1) for rows, _ in blocks(X, range(len(X)), CHUNK)]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
-        return float(np.mean(self.predict(X) == np.reshape(y, len(X))))
+        predicted = self.predict(X)
+        return float(np.mean(predicted == np.reshape(y, predicted.shape)))
 
 
 class LinearModel(Model):
@@ -106,7 +107,7 @@ class Perceptron(LinearModel):
 
     def train_epoch(self, X, y, learning_rate=1.0, l2_penalty=0.0, batch_size=1):
         """One pass over the rows of X in order: one update per example, or a mean one per batch."""
-        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
+        y = gold_classes(y, X, len(self.W))
         if batch_size > 1:
             onehot = np.eye(len(self.W))
             for X_batch, y_batch in blocks(X, y, batch_size):
@@ -145,7 +146,7 @@ class LogisticRegression(LinearModel):
 
     def train_epoch(self, X, y, learning_rate=0.001, l2_penalty=0.0, batch_size=1, l1_penalty=0.0):
         """One pass over the rows of X in order: one step per example, or per batch on its mean loss."""
-        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
+        y = gold_classes(y, X, len(self.W))
         if batch_size > 1:
             for X_batch, y_batch in blocks(X, y, batch_size):
                 error = self.gradient(X_batch @ self.W.T, y_batch)
@@ -214,7 +215,7 @@ class MLP(Model):
         Returns the mean over examples of the loss just before the update that they took part in.
         W1 and b1 take the steps of a block at once, as in `LogisticRegression.take_steps`.
         """
-        y = np.reshape(y, len(X))  # from (n,) or (n, 1)
+        y = gold_classes(y, X, len(self.W2))
         if batch_size > 1:
             return self._train_epoch_in_batches(X, y, learning_rate, batch_size)
         total = 0.0
@@ -327,13 +328,12 @@ def train(opt, names, data):
             run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
-        test_acc = model.evaluate(test_X, test_y)
-        run.say(f"Final test acc: {test_acc:.4f}")
-        final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
-        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
         scores = np.concatenate([model.scores(X) for X, _ in blocks(test_X, test_y, CHUNK)])
-        outcome = Outcome.of(scores, test_y, model.predict(test_X), weights)
-        run.finish(outcome, **final, test_acc=test_acc)
+        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+        outcome = Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
+        run.say(f"Final test acc: {outcome.accuracy:.4f}")
+        final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
+        run.finish(outcome, **final, test_acc=outcome.accuracy)
     return model, run.history
 
 

@@ -201,7 +201,7 @@ class Training(Job):
             raise InputError("the options changed")
         if record.status != FINISHED or len(record.epochs) != self.opt.epochs:
             raise InputError("it was stopped")
-        wrong = contradiction(record) or self.checkpoint_contradiction(record)
+        wrong = contradiction(record) or self.contradiction_beside(record)
         if wrong:
             raise InputError(f"its record is not believed: {wrong}")
         pictures = [png for _, png in self.figures().values()]
@@ -234,8 +234,13 @@ class Training(Job):
             return None
         return int(np.sum(weights == 0)), weights.size
 
-    def checkpoint_contradiction(self, record):
-        """How its last checkpoint contradicts its record, in words; "" if it does not."""
+    def contradiction_beside(self, record):
+        """How its predictions or its last checkpoint contradict its record, in words; "" if not."""
+        predictions = self.predictions()
+        if predictions is not None:
+            right = np.mean(predictions == self.dataset.data.arrays["test_labels"])
+            if abs(right - record.final["test_acc"]) > 1e-9:
+                return "its predictions have another test accuracy"
         try:
             checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
             names = checkpoint.identity.get("quantities", [])
@@ -244,6 +249,8 @@ class Training(Job):
             _, history = read_state(checkpoint, names)
         except InputError:  # none, or a damaged one, which says nothing
             return ""
+        if checkpoint.initial != record.initial:
+            return "its checkpoint has other accuracies before training"
         for name in names:
             ours = [row.get(name) for row in record.epochs]
             theirs = [row[name] if math.isfinite(row[name]) else None for row in history]

@@ -26,6 +26,16 @@ def one_blas_thread():
         yield
 
 
+def gold_classes(y, X, n_classes):
+    """y, (n,) or (n, 1), as integers (n,); ValueError if it is not a class for each of X's n > 0 rows."""
+    y = np.reshape(y, len(X))
+    if y.dtype.kind not in "biu" or len(y) == 0 or y.min() < 0 or y.max() >= n_classes:
+        raise ValueError(
+            f"y must have a class from 0 to {n_classes - 1} for each row of X, one at least"
+        )
+    return y.astype(np.int64, copy=False)
+
+
 def blocks(X, y, size, start=0):
     """Yield (X_block, y_block) down the rows from `start`, `size` of them at a time.
 

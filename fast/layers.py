@@ -42,8 +42,8 @@ def softmax_regression_step(X, y, model, optimizer, criterion):
     """
     plain = nn.CrossEntropyLoss()
     if type(criterion) is not type(plain) or (
-        (criterion.reduction, criterion.label_smoothing, criterion.weight)
-        != (plain.reduction, plain.label_smoothing, None)
+        (criterion.reduction, criterion.label_smoothing, criterion.weight, criterion.ignore_index)
+        != (plain.reduction, plain.label_smoothing, None, plain.ignore_index)
     ):
         raise ValueError("only the gradient of a plain nn.CrossEntropyLoss() is written out")
     logits = model(X)

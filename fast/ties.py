@@ -41,7 +41,7 @@ def argmax(W, x, bound):
     W (n_classes, n), x (n,); `bound` is that of the scores' rounding, None where they are exact.
     """
     scores = W.dot(x)
-    if bound is not None:
+    if bound is not None and len(W) > 1:
         second, first = sorted(scores.tolist())[-2:]
         if first - second <= bound:
             scores = W.astype(np.float64).dot(x.astype(np.float64))
@@ -57,10 +57,10 @@ def scores(X, W):
     W = W.astype(np.float32, copy=False) if X.dtype == np.float32 else exact_W
     stack, rest = stacked(X, SMALL_PRODUCT)
     result = np.concatenate([(stack @ W.T).reshape(-1, len(W)), rest @ W.T])
-    if result.dtype == np.float32:
+    if result.dtype == np.float32 and len(W) > 1:
         bound = rounding_bound(W, np.linalg.norm(exact_W))
-        result = result.astype(np.float64)
         second, first = np.sort(result, axis=1)[:, -2:].T
         close = (first - second <= bound) | ~np.isfinite(result).all(axis=1)
+        result = result.astype(np.float64)
         result[close] = X[close].astype(np.float64) @ exact_W.T
-    return result
+    return result.astype(np.float64, copy=False)

@@ -16,18 +16,21 @@ class Outcome:
 
     predictions : (n,) the predicted classes.
     margins : (n,) by how much the predicted class's score exceeds the gold one's, 0 where right.
+    accuracy : the share that is right.
     weights : (n_classes, features) of a linear model, without the bias; else None.
     """
 
     predictions: np.ndarray
     margins: np.ndarray
+    accuracy: float
     weights: np.ndarray | None = None
 
     @classmethod
     def of(cls, scores, gold, predictions, weights=None):
         """That of scores (n, n_classes) on images of classes `gold` (n,)."""
         rows = np.arange(len(gold))
-        return cls(predictions, scores[rows, predictions] - scores[rows, gold], weights)
+        margins = scores[rows, predictions] - scores[rows, gold]
+        return cls(predictions, margins, float(np.mean(predictions == gold)), weights)
 
 
 # What each picture shows, by the word that it has in its file's name.

@@ -125,7 +125,7 @@ def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_pat
 
 def _train_several(sweep, train, data):
     """`train_all` of a sweep of several runs."""
-    results, failures = [], []
+    results, failures, ended = [], [], []
     for i, (opt, names) in enumerate(sweep.runs, 1):
         where = f"run {i} of {len(sweep.runs)}"
         notice(f"{where}: {sweep.label(opt)}")
@@ -140,7 +140,10 @@ def _train_several(sweep, train, data):
             why = f"not enough memory ({error})" if isinstance(error, MemoryError) else error
             failures.append(f"{where} ({sweep.label(opt)}): {why}")
             notice(failures[-1])
-    _compare(sweep, data)
+            if not isinstance(error, Incomplete):
+                continue  # a record under its name is another run's
+        ended.append((opt, names))
+    _compare(sweep, ended, data)
     if failures:
         raise Incomplete(f"{len(failures)} of {len(sweep.runs)} runs did not end well, see above")
     return results
@@ -155,15 +158,15 @@ def _train_or_start(train, opt, names, data):
         return train(argparse.Namespace(**{**vars(opt), "resume": False}), names, data)
 
 
-def _compare(sweep, data):
-    """Print the table of the runs that left a record, and write it and their figures beside them."""
+def _compare(sweep, ended, data):
+    """Print the table of the runs that came to their end, and write it and their figures beside them."""
     first, _ = sweep.runs[0]
 
     def path(quantity, ending):
         return file_path(first.plots_dir, sweep.name, data, quantity, ending)
 
     there = []
-    for opt, names in sweep.runs:
+    for opt, names in ended:
         try:
             file = file_path(opt.plots_dir, names.files, data, "record", "json")
             record = read_record(file)

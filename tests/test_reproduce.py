@@ -301,6 +301,11 @@ def test_a_record_that_contradicts_itself_is_not_believed(run_small, make_plan, 
     said = "its best contradicts its epochs"
     assert said in state(lambda record: record["best"].update(val_acc=0.9995))
 
+    said = "its predictions have another test accuracy"
+    assert said in state(lambda record: record["final"].update(test_acc=0.9995))
+    said = "its checkpoint has other accuracies before training"
+    assert said in state(lambda record: record["initial"].update(val_acc=0.9995))
+
     def another_history(record):
         for row in [*record["epochs"], record["final"]]:
             row["train_acc"] = 0.5
