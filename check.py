@@ -141,9 +141,9 @@ def judge(opt):
             recall=remembered,
             fresh=opt.fresh,
         )
-    except Stopped:
+    except Stopped as stopped:
         notice("stopped; what was judged is remembered, and the same command goes on")
-        raise
+        raise Stopped(stopped.signum, told=True) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

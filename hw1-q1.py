@@ -68,8 +68,7 @@ class Model:
 
     def evaluate(self, X, y):
         """The fraction of rows whose predicted class is the gold one; y (n,) or (n, 1)."""
-        predicted = self.predict(X)
-        return float(np.mean(predicted == np.reshape(y, predicted.shape)))
+        return float(np.mean(self.predict(X) == np.reshape(y, X.shape[:-1])))
 
 
 class LinearModel(Model):
@@ -328,12 +327,13 @@ def train(opt, names, data):
             run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
-        scores = np.concatenate([model.scores(X) for X, _ in blocks(test_X, test_y, CHUNK)])
-        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-        outcome = Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
-        run.say(f"Final test acc: {outcome.accuracy:.4f}")
+        test_acc = model.evaluate(test_X, test_y)
+        run.say(f"Final test acc: {test_acc:.4f}")
         final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
-        run.finish(outcome, **final, test_acc=outcome.accuracy)
+        weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
+        scores = np.concatenate([model.scores(X) for X, _ in blocks(test_X, test_y, CHUNK)])
+        outcome = Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
+        run.finish(outcome, **final, test_acc=test_acc)
     return model, run.history
 
 

@@ -40,11 +40,11 @@ ALONE = Alone()
 class LogisticRegression(nn.Module):
     """Softmax regression: the logits are W x + b."""
 
-    def __init__(self, n_classes, n_features):
+    def __init__(self, n_classes, n_features, **kwargs):
         super().__init__()
         self.linear = nn.Linear(n_features, n_classes)
 
-    def forward(self, x):
+    def forward(self, x, **kwargs):
         """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
         return few_outputs(self.linear, x)
 
@@ -52,7 +52,9 @@ class LogisticRegression(nn.Module):
 class FeedforwardNetwork(nn.Module):
     """`layers` hidden layers of `hidden_size` units, each followed by activation and dropout."""
 
-    def __init__(self, n_classes, n_features, hidden_size, layers, activation_type, dropout):
+    def __init__(
+        self, n_classes, n_features, hidden_size, layers, activation_type, dropout, **kwargs
+    ):
         """activation_type is "relu" or "tanh"; dropout the probability that a unit is left out."""
         super().__init__()
         activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation_type]
@@ -63,7 +65,7 @@ class FeedforwardNetwork(nn.Module):
             width = hidden_size
         self.network = nn.Sequential(*modules, nn.Linear(width, n_classes))
 
-    def forward(self, x):
+    def forward(self, x, **kwargs):
         """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
         return self.network(x)
 
@@ -81,7 +83,7 @@ def gradient_step(X, y, model, optimizer, criterion):
     return loss.detach()
 
 
-def train_batch(X, y, model, optimizer, criterion):
+def train_batch(X, y, model, optimizer, criterion, **kwargs):
     """One optimiser step on a batch.
 
     X (batch, n_features), y (batch,) gold classes; returns the loss before the step, a float.

@@ -80,7 +80,10 @@ def parse_arguments(arguments):
     instead.add_argument(
         "-report", action="store_true", help="write the report from what is there, and run nothing"
     )
-    return parser.parse_args(arguments)
+    opt = parser.parse_args(arguments)
+    if opt.report and opt.only:
+        parser.error("-report writes the whole report; leave out -only")
+    return opt
 
 
 def main(arguments):

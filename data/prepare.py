@@ -25,12 +25,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 DATA = Path(__file__).resolve().parent
 if __name__ == "__main__":
     # Run as a script, Python looks for modules in data/; ours are one folder up.
     sys.path.insert(0, str(DATA.parent))
+    from lab import startup
+
+    startup.begin()
+
+import numpy as np
 
 import utils
 from data import cifar_batches

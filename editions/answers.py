@@ -82,8 +82,8 @@ def which_is_best(labels, records):
         level = f"{as_share(finals[tied[0]])}{against and ','}{against}"
         tests = each(names, [as_share(tests[i]) for i in tied])
         return [
-            f"Tied by final validation accuracy, so none is best: {join_words(names)}, with {level}.",
-            f"Their test accuracies, which select nothing, are {tests}.",
+            f"Tied by final validation accuracy, so none is best: {join_words(names)}, at {level}.",
+            f"Their test accuracies, not used to choose, are {tests}.",
         ]
     (best,) = tied
     count, low, high = comparison.last_epochs(records[best])
@@ -101,7 +101,7 @@ def which_is_best(labels, records):
         sentences.append(f"Its test accuracy, {as_share(tests[best])}, is the highest too.")
     else:
         sentences.append(
-            f"Its test accuracy is {as_share(tests[best])}; the highest, which selects nothing, is "
+            f"Its test accuracy is {as_share(tests[best])}; the highest, not used to choose, is "
             f"{as_share(max(tests))} ({join_words(highest)})."
         )
     return sentences
@@ -123,7 +123,10 @@ def about_disputes(labels, best, predictions, gold):
 def about_classes(labels, first, predictions, gold, names):
     """On which class's test images the settings differ most."""
     right = [[np.mean(found[gold == k] == k) for k in np.unique(gold)] for found in predictions]
-    most = int(np.ptp(right, axis=0).argmax())
+    gaps = np.ptp(right, axis=0)
+    most = int(gaps.argmax())
+    if not gaps[most]:
+        return []
     shares = each(labels, [as_share(of_run[most]) for of_run in right])
     which = names[np.unique(gold)[most]]
     return [
@@ -135,7 +138,7 @@ def about_tests(labels, groups):
     """The test accuracies over the seeds."""
     values = [[record.final["test_acc"] for record in group] for group in groups]
     texts = [over_seeds("test_acc", of_setting) for of_setting in values]
-    return [f"The mean test accuracies, which select nothing, are {each(labels, texts)}."]
+    return [f"The mean test accuracies, not used to choose, are {each(labels, texts)}."]
 
 
 def about_baseline(labels, records, share):
@@ -145,9 +148,9 @@ def about_baseline(labels, records, share):
         for label, record in zip(labels, records, strict=True)
         if comparison.final_accuracy(record) <= share
     ]
-    which = join_words(lost)
-    verb = "is" if len(lost) == 1 else "are"
-    return [f"No better than one class alone, {as_share(share)}, {verb} {which}."] if lost else []
+    do = "does" if len(lost) == 1 else "do"
+    always = f"always giving the most frequent class ({as_share(share)})"
+    return [f"{join_words(lost)} {do} no better than {always}."] if lost else []
 
 
 def about_gap(labels, groups):
@@ -214,11 +217,11 @@ def about_curves(labels, groups, curves):
         if any(None in values for values in starts + ends):
             continue
         texts = [
-            f"{over_seeds(key, start)} to {over_seeds(key, end)}"
+            f"from {over_seeds(key, start)} to {over_seeds(key, end)}"
             for start, end in zip(starts, ends, strict=True)
         ]
         sentences.append(
-            f"From the first epoch to the last, the {name} goes from {each(labels, texts)}."
+            f"Between the first epoch and the last, the {name} goes {each(labels, texts)}."
         )
     return sentences
 

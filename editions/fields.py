@@ -106,7 +106,7 @@ class Fields:
                 name, "must be a number, [lowest, highest] or { mean, deviation, count }"
             )
         if not all(Decimal(v).is_finite() and v >= 0 for v in parts):
-            raise self.wrong(name, "a number must not be below 0")
+            raise self.wrong(name, "must be a finite number, 0 at least")
         if isinstance(value, list) and parts != sorted(parts):
             low, high = sorted(parts)
             raise self.wrong(name, f"is written high to low; write [{low}, {high}]")

@@ -21,10 +21,10 @@ def one_class(record, dataset, predictions=None):
     names = dataset.data.class_names
     label = dataset.only_class({split: record.final[f"{split}_acc"] for split in SPLITS})
     if label is not None:
-        alone = f"It gives one class ({names[label]}) for every image"
-        return f"{alone}; the accuracies are that class's shares."
+        alone = f"The run gives one class ({names[label]}) for every image"
+        return f"{alone}, so its accuracies are that class's shares."
     if predictions is not None and (predictions == predictions[0]).all():
-        return f"It gives one class ({names[predictions[0]]}) for every test image."
+        return f"The run gives one class ({names[predictions[0]]}) for every test image."
     return ""
 
 
@@ -41,10 +41,11 @@ def run_findings(record, dataset, predictions=None):
         f"After {n} epochs training accuracy is {as_share(train)}, validation accuracy {as_share(val)} "
         f"and test accuracy {as_share(test)}."
     )
-    side = "below" if train >= val else "above"
+    side = f"{as_share(abs(train - val))} {'below' if train > val else 'above'}"
+    side = "equal to" if train == val else side
     sentences.append(
         f"Validation accuracy is highest, {as_share(best['val_acc'])}, in epoch {best['epoch']}; at the "
-        f"end it is {as_share(abs(train - val))} {side} training accuracy."
+        f"end it is {side} training accuracy."
     )
     for key, words in (("val_loss", "validation loss"), ("train_loss", "training loss"),
                        ("loss", "training loss")):  # fmt: skip
@@ -58,10 +59,9 @@ def run_findings(record, dataset, predictions=None):
     count, low, high = comparison.last_epochs(record)
     if count > 1:
         oscillates = ": it oscillates" if high - low > 0.1 else ""
-        sentences.append(
-            f"Over the last {count} epochs validation accuracy runs from {as_share(low)} to "
-            f"{as_share(high)}{oscillates}."
-        )
+        moves = f"ranges from {as_share(low)} to {as_share(high)}{oscillates}"
+        moves = moves if high > low else "does not change"
+        sentences.append(f"Over the last {count} epochs validation accuracy {moves}.")
     return sentences
 
 
@@ -77,12 +77,12 @@ def about_loss(words, losses):
     end = losses[-max(1, n // comparison.LAST) :]
     if len(end) > 2 and max(end) > 2 * min(end):
         return (
-            f"The {words} oscillates: over the last {len(end)} epochs it runs from {min(end):.4f} to "
+            f"The {words} oscillates: over the last {len(end)} epochs it ranges from {min(end):.4f} to "
             f"{max(end):.4f}. It is lowest, {lowest:.4f}, in epoch {epoch} of {n}."
         )
     if epoch <= 0.9 * n and min(losses[math.ceil(0.9 * n) - 1 :]) > 1.01 * lowest:
         return (
-            f"The {words} turns: it is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at "
+            f"The {words} rises again: it is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at "
             f"{last:.4f}, {last / lowest:.3g} times that."
         )
     return f"The {words} is lowest, {lowest:.4f}, in epoch {epoch} of {n}, and ends at {last:.4f}."

@@ -45,14 +45,7 @@ def write(edition, jobs, folder, dataset, quick):
     import jinja2
 
     folder.mkdir(parents=True, exist_ok=True)
-    for ending in (
-        *FORMATS,
-        "csv",
-        "md",
-        "tex",
-    ):  # of comparisons and logs that are there no longer
-        for old in folder.glob(f"question-*.{ending}"):
-            old.unlink()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("question-*.*")}
     base = baseline(dataset)
     jobs_by_use = {e.where: job for job in jobs if job.seed is None for _, e in job.uses}
     sections, shown = [], {}
@@ -95,6 +88,9 @@ def write(edition, jobs, folder, dataset, quick):
         )
         with replacing(folder / name) as stream:
             stream.write(text.encode())
+    for path, time in before.items():  # of comparisons and logs that are there no longer
+        if path.stat().st_mtime_ns == time:
+            path.unlink()
     return folder / "report.html"
 
 
@@ -126,7 +122,7 @@ def remarks(edition, dataset, quick):
     sentences = [f"Data: {file}; {images} images to train, validate and test."]
     unlike = "The published numbers are shown and not judged: they are of"
     said = {
-        THE_VERY_DATA: "It is the very data that the published numbers belong to.",
+        THE_VERY_DATA: "This is exactly the data that the published numbers belong to.",
         ANOTHER_SPLIT: f"{unlike} another split of these images, {published}.",
         STANDIN: f"{unlike} photographs, and these are stand-in images that the program draws itself.",
         UNNAMED: f"{unlike} data that the edition does not name. If this file is that data, add to "

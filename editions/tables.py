@@ -111,7 +111,7 @@ class Edition:
 
 def names():
     """The editions that there are."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return sorted(path.stem for path in FOLDER.glob("*.toml") if path.is_file())
 
 
 def load(name):
@@ -122,7 +122,7 @@ def load(name):
         raise InputError(f"{name}: no such edition; {hint}")
     path = FOLDER / f"{name}.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             f"{path.name}: not TOML: {error}; texts stand in quotes, numbers have a point"
@@ -152,7 +152,8 @@ def load(name):
     if edition.known and tuple(edition.examples.values()) != KNOWN[edition.known].sizes:
         sizes = zip(SPLITS, KNOWN[edition.known].sizes, strict=True)
         sizes = ", ".join(f"{split} = {count}" for split, count in sizes)
-        raise top.wrong("examples", f"{edition.known} has others; write {{ {sizes} }}")
+        meant = f"if known = '{edition.known}' is meant, write {{ {sizes} }}"
+        raise top.wrong("examples", f"{edition.known} has others; {meant}")
     if edition.known and edition.digests:
         raise top.wrong("digests", f"'{edition.known}' has its own; leave out known or digests")
     numbers = [question.number for question in edition.questions]
@@ -250,9 +251,11 @@ def _experiment(fields):
     except ValueError as error:
         raise fields.wrong("command", f"{error}; close the quotes") from None
     if not command or command[0] not in SCRIPTS:
-        raise fields.wrong("command", f"must start with {', '.join(SCRIPTS[:2])} or {SCRIPTS[2]}")
+        leave_out = "leave out python; it " if command[:1] == ["python"] else ""
+        scripts = f"{', '.join(SCRIPTS[:2])} or {SCRIPTS[2]}"
+        raise fields.wrong("command", f"{leave_out}must start with {scripts}")
     inner = Fields(fields.take("band", dict, {}), f"{fields.where}band: ")
-    band = {split: inner.numbers(split) for split in SPLITS if split in inner.table}
+    band = {split: inner.numbers(split) for split in ("val", "test") if split in inner.table}
     inner.finish("a band")
     for split, pair in band.items():
         if not isinstance(pair, list) or len(pair) != 2:

@@ -16,27 +16,24 @@ class Outcome:
 
     predictions : (n,) the predicted classes.
     margins : (n,) by how much the predicted class's score exceeds the gold one's, 0 where right.
-    accuracy : the share that is right.
     weights : (n_classes, features) of a linear model, without the bias; else None.
     """
 
     predictions: np.ndarray
     margins: np.ndarray
-    accuracy: float
     weights: np.ndarray | None = None
 
     @classmethod
     def of(cls, scores, gold, predictions, weights=None):
         """That of scores (n, n_classes) on images of classes `gold` (n,)."""
         rows = np.arange(len(gold))
-        margins = scores[rows, predictions] - scores[rows, gold]
-        return cls(predictions, margins, float(np.mean(predictions == gold)), weights)
+        return cls(predictions, scores[rows, predictions] - scores[rows, gold], weights)
 
 
 # What each picture shows, by the word that it has in its file's name.
 CAPTIONS = {
     "weights": "weights, one image for each class",
-    "weight-histogram": "how many weights are how large",
+    "weight-histogram": "distribution of the weights",
     "kept-weights": "weights that are not zero, in their channel's colour",
     "confusion": "test images of each class, and what they are taken for",
     "mistakes": "test images that are wrong with most confidence",

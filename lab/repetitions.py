@@ -74,9 +74,7 @@ def overlays(groups, labels, subject, data_title, only=None, show=False):
 
 
 def legend(groups):
-    """What the lines of `overlays` are: 'bold the mean of 5 seeds, thin each seed, ...'."""
+    """What the lines of `overlays` are: 'bold: the mean of 5 seeds; thin: each seed; ...'."""
     counts = sorted({len(group) for group in groups})
     count = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return (
-        f"bold the mean of {count} seeds, thin each seed, the band from the lowest to the highest"
-    )
+    return f"bold: the mean of {count} seeds; thin: each seed; shaded: their range"

@@ -235,8 +235,8 @@ def describe(values):
     interval = np.clip(mean_interval(values), 0, 1)  # an accuracy cannot be elsewhere
     return (
         f"Over {count} seeds the mean is {as_share(mean)}, the standard deviation"
-        f" {as_share(deviation)}, the range {as_share(low)} to {as_share(high)}; the mean itself is known"
-        f" to lie {_between(*interval)} ({CONFIDENCE} t interval)."
+        f" {as_share(deviation)}, the range {as_share(low)} to {as_share(high)}; the {CONFIDENCE} t interval"
+        f" of the mean is {as_share(interval[0])} to {as_share(interval[1])}."
     )
 
 
@@ -258,10 +258,16 @@ def describe_comparison(comparison, counts):
             f"On average {above} is above {below} by {by}, by at least {as_share(low)} and at most"
             f" {as_share(high)}"
         )
+    elif low > 0:  # which is what Holm is for
+        said = (
+            f"Compared alone {above} would be above {below}, by {by} ({_between(low, high)}); among"
+            f" {pairs} pairs that may be chance"
+        )
     else:
+        anything = _between(low, high) if (low, high) != (-1, 1) else "at all"
         said = (
             f"No difference can be told between {above} and {below}: the mean of {above} is higher by"
-            f" {by}, and the true difference may be anything {_between(low, high)}"
+            f" {by}, and the true difference may be anything {anything}"
         )
     holm = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
     welch = f"{CONFIDENCE} Welch interval, {p_value(difference.p)}{holm}"
@@ -271,7 +277,7 @@ def describe_comparison(comparison, counts):
 def describe_limit(comparison, counts):
     """A sentence: what the permutation test can tell at most, with so many seeds each."""
     least, pairs = comparison.exact.least, comparison.pairs
-    said = f"With {counts[0]} against {counts[1]} seeds that test cannot go below {p_value(least)}"
+    said = f"With {counts[0]} against {counts[1]} seeds the permutation test cannot go below {p_value(least)}"
     if least * pairs <= LEVEL:
         return f"{said}."
     many = f" over {pairs} pairs" if pairs > 1 else ""
@@ -281,6 +287,8 @@ def describe_limit(comparison, counts):
 def describe_mcnemar(first, second, test):
     """Two sentences: two single runs on the same images."""
     disputed = test.only_first + test.only_second
+    if not disputed:
+        return f"{first} and {second} are right on exactly the same images of {test.images:,}."
     said = (
         f"Of the same {test.images:,} images {first} alone is right on {test.only_first:,},"
         f" {second} alone on {test.only_second:,}: {p_value(test.p)} (McNemar, exact)."
@@ -288,9 +296,7 @@ def describe_mcnemar(first, second, test):
     if test.p <= LEVEL:
         above, below = (first, second) if test.difference > 0 else (second, first)
         by = as_share(abs(test.difference))
-        return (
-            f"{said} This run of {above} is above this run of {below} by {by}; others may differ."
-        )
+        return f"{said} This run of {above} is above this run of {below} by {by}; other seeds may differ."
     least = least_significant_difference(disputed, test.images)
     why = f"with {disputed:,} images in dispute a difference under {as_share(least)} is not significant"
     if math.isnan(least):

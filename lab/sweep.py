@@ -10,6 +10,7 @@ repetitions of a setting; see `seeds`.
 
 import argparse
 import itertools
+import shlex
 from dataclasses import dataclass
 
 import utils
@@ -60,7 +61,7 @@ def model_first(arguments, models):
 
 
 def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
-    """The `Sweep` of a command line, a list of words without the program's name.
+    """The `Sweep` of a command line, a list of words, or a text, without the program's name.
 
     Parameters
     ----------
@@ -71,6 +72,8 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
     A value given twice, several values of an option that the model makes no use of, and a
     combination that cannot be are the parser's errors: nothing is trained then.
     """
+    if isinstance(arguments, str):  # in a notebook: q1.main("mlp -epochs 3")
+        arguments = shlex.split(arguments)
     given = parser.parse_args(model_first(list(map(str, arguments)), parser.models))
     values = {
         name: value if isinstance(value, list) else [value]

@@ -229,7 +229,7 @@ def test_logs_are_drawn_beside_ours_on_the_very_data_alone():
 def test_a_run_that_gives_one_class_says_so_first():
     alone = Found([0.75] * 5, train=0.8, test=0.5)
     row = entry_of(alone)
-    assert row.findings[0].startswith("It gives one class (cat) for every image")
+    assert row.findings[0].startswith("The run gives one class (cat) for every image")
     (_, _, _, note), *_ = row.numbers(["test"])
     assert "gives one class alone" in note
     assert "one class" not in " ".join(entry_of(Found([0.75] * 5, train=0.8, test=0.6)).findings)
@@ -264,7 +264,7 @@ def test_what_a_comparison_shows():
     said = said_of(labels, slow, fast, timed=True)
     assert "Best by final validation accuracy: momentum 0.9, with .6000 (over its last 3 " in said
     assert ") against .4000" in said
-    assert "the highest, which selects nothing, is .4500 (momentum 0.0)" in said
+    assert "the highest, not used to choose, is .4500 (momentum 0.0)" in said
     assert (
         "In epoch 2 momentum 0.9 reaches the validation accuracy that momentum 0.0 ends with and "
         "first reaches in epoch 4."
@@ -274,7 +274,7 @@ def test_what_a_comparison_shows():
     )
     assert "one class alone" not in said
     lost = said_of(labels, slow, fast, baseline=0.4)
-    assert "No better than one class alone, .4000, is momentum 0.0." in lost
+    assert "momentum 0.0 does no better than always giving the most frequent class (.4000)." in lost
     assert "10.00 s (momentum 0.0) and 5.00 s (momentum 0.9)" in said
     assert "a ratio of 2.00" in said
 
@@ -284,10 +284,10 @@ def test_a_tie_is_a_tie_in_words_too():
         Found([0.1, 0.2, end], test=test) for end, test in ((0.5, 0.4), (0.5, 0.3), (0.2, 0.9))
     )
     said = said_of(["a", "b", "c"], a, b, c)
-    assert "none is best: a and b, with .5000, against .2000 (c)" in said
+    assert "none is best: a and b, at .5000, against .2000 (c)" in said
     assert "Best" not in said and "highest" not in said
     said = said_of(["a", "b"], a, b)
-    assert "none is best: a and b, with .5000." in said
+    assert "none is best: a and b, at .5000." in said
     assert [row["best"] for row in comparison.table([{}] * 3, [a, b, c])] == ["tied", "tied", ""]
 
 
@@ -319,7 +319,7 @@ def test_an_answer_over_seeds():
     said = said_of(["a", "b"], slow, fast)
     assert said.startswith("The highest mean validation accuracy, .6200, is that of b.")
     assert "On average b is above a by .2100, by at least" in said
-    assert "which select nothing, are .4100 ± .0100 (a) and .6200 ± .0200 (b)." in said
+    assert "not used to choose, are .4100 ± .0100 (a) and .6200 ± .0200 (b)." in said
     assert "In epoch 2 b reaches the validation accuracy that a ends with and first" in said
     assert "Best" not in said and "McNemar" not in said
     # Each run beside that of its own seed: the others' order, or a seed that is not there, is nothing.
@@ -331,12 +331,12 @@ def test_an_answer_is_about_the_curves_that_are_asked_for():
     norms = [Found([0.1, 0.2, 0.3], w_norm=[1.0, 2.0, end]) for end in (23.08062, 4.3)]
     said = said_of(["a", "b"], *norms, curves=["w_norm"])
     assert said == (
-        "From the first epoch to the last, the norm of the weights goes from 1.0000 to 23.0806 (a) and 1.0000 to "
+        "Between the first epoch and the last, the norm of the weights goes from 1.0000 to 23.0806 (a) and from 1.0000 to "
         "4.3000 (b)."
     )
     losses = Found([0.1, 0.2, 0.3], val_loss=[3, 2, 1], train_loss=[3.0, 2.0, 0.5])
     said = said_of(["a", "b"], losses, losses)
-    assert "the training loss goes from 3.0000 to 0.5000 (a) and 3.0000 to 0.5000 (b)." in said
+    assert "the training loss goes from 3.0000 to 0.5000 (a) and from 3.0000 to 0.5000 (b)." in said
     assert "The validation loss with a is still falling in the last epoch" in said
     zeros = [(3, 12), (0, 12)]
     assert "These weights are exactly zero: 3 of 12 (a) and 0 of 12 (b)." in said_of(
@@ -350,14 +350,14 @@ def test_an_answer_is_about_the_curves_that_are_asked_for():
     [
         (
             [3, 2, 1, 2, 3, 3, 3, 3, 3, 4],
-            "turns: it is lowest, 1.0000, in epoch 3 of 10, and ends at 4.0000",
+            "rises again: it is lowest, 1.0000, in epoch 3 of 10, and ends at 4.0000",
         ),
         (list(range(20, 0, -1)), "still falling in the last epoch, 20, where it is 1.0000"),
         ([*range(20, 1, -1), 3], "is lowest, 2.0000, in epoch 19 of 20, and ends at 3.0000"),
         ([2, None, 1], "not finite in 1 of 3 epochs"),
         (
             [5, 1, 9, 2, 8, 3] * 5,
-            "oscillates: over the last 6 epochs it runs from 1.0000 to 9.0000",
+            "oscillates: over the last 6 epochs it ranges from 1.0000 to 9.0000",
         ),
     ],
 )
@@ -467,7 +467,7 @@ def test_settings_over_seeds_are_told_apart_or_not():
     assert "is that of a; not to be told from it: b." in said
     assert "No difference can be told between a and b: the mean of a is higher by" in said
     assert said.endswith(
-        "With 3 against 3 seeds that test cannot go below p = .100: alone it can call no "
+        "With 3 against 3 seeds the permutation test cannot go below p = .100: alone it can call no "
         "difference significant."
     )
     far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]

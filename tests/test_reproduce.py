@@ -224,9 +224,9 @@ def test_an_edition_from_nothing_to_its_report(run_small, q1, monkeypatch, tmp_p
     assert verdicts[2:] == [("", "no band"), ("", ""), ("", "every claim holds")]
     assert glance[0]["band_test_low"] == "0.0" and glance[2]["published_test_high"] == "0.51"
     sentences = (
-        "It is the very data that the published numbers belong to.",
+        "This is exactly the data that the published numbers belong to.",
         " epochs training accuracy is ",  # of a run
-        "Over the last 12 epochs validation accuracy runs from ",
+        "Over the last 12 epochs validation accuracy ",
         " by final validation accuracy",  # of a comparison
         "The log of somebody: 0 of 2 epochs are equal",
         "The commands below were given this file with -data_path.",
@@ -610,7 +610,7 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
          f"{Q}is another model than none"),
         ('published = [{ source = "handout", test = 0.390, note = "of <someone>" }]', 'published = "x"',
          "1.1, perceptron: published: must be a list, as in published = [{ source"),
-        ("digests", 'known = "cifar10"\n#', "examples: cifar10 has others; write { train = 10000, "),
+        ("digests", 'known = "cifar10"\n#', "examples: cifar10 has others; if known = 'cifar10' is meant, write { train = 10000, "),
     ],
 )  # fmt: skip
 def test_a_wrong_edition_is_one_line_that_leads_to_its_place(run_small, small, old, new, said):
@@ -747,7 +747,7 @@ def test_seeds_are_repetitions(run_small, tmp_path):
     page = (folder / "report.md").read_text()
     assert "mean of 3 seeds" in page
     assert "The highest mean validation accuracy" in page
-    assert "bold the mean of 3 seeds, thin each seed" in page
+    assert "bold: the mean of 3 seeds; thin: each seed" in page
     assert "of one more seed: test acc outside" in page
     assert run_small("-seeds", 3, "-print", "-only", "1.2").out == ""
     assert len(run_small("-seeds", 4, "-print", "-only", "1.2").out.splitlines()) == 2

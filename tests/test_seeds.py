@@ -92,7 +92,7 @@ def test_no_seed_is_best():
     assert quantity == "val_acc"
     title = figure.get_suptitle().replace("\n", " ")
     assert "Validation accuracy of the MLP " in title and "by" not in title.split()
-    assert "bold the mean of 3 seeds, thin each seed, the band from the lowest" in title
+    assert "bold: the mean of 3 seeds; thin: each seed; shaded: their range" in title
 
 
 def test_the_figure_has_the_mean_each_seed_and_the_band():

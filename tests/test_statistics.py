@@ -150,9 +150,9 @@ def test_one_run_bounds_nothing():
 
 def test_no_sentence_leaves_the_range_of_an_accuracy():
     said = s.describe([0.1, 0.9])
-    assert "between .0000 and 1.0000" in said
+    assert "the 95% t interval of the mean is .0000 to 1.0000." in said
     (pair,) = s.compare_all({"a": [0.1, 0.9], "b": [0.2, 0.8]})
-    assert "between -1.0000 and 1.0000" in s.describe_comparison(pair, (2, 2))
+    assert "may be anything at all" in s.describe_comparison(pair, (2, 2))
 
 
 def test_runs_that_do_not_vary():
@@ -258,7 +258,7 @@ def test_settings_that_cannot_be_told_apart_say_so():
 
 
 def test_what_so_few_seeds_can_tell():
-    said = "With 5 against 5 seeds that test cannot go below p = .0079"
+    said = "With 5 against 5 seeds the permutation test cannot go below p = .0079"
     assert limit(A, B) == f"{said}."
     many = {str(i): A for i in range(4)}
     assert (
@@ -269,7 +269,7 @@ def test_what_so_few_seeds_can_tell():
 
 def test_a_setting_in_words():
     assert s.describe(A).startswith("Over 5 seeds the mean is .5160, the standard deviation .0114")
-    assert "between .5018 and .5302 (95% t interval)" in s.describe(A)
+    assert "the 95% t interval of the mean is .5018 to .5302." in s.describe(A)
     assert s.describe([0.5]).startswith("One seed, .5000: it does not say")
     assert s.describe([0.5, 0.5]) == "All 2 seeds gave .5000."
 
