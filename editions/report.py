@@ -72,6 +72,11 @@ def write(edition, jobs, folder, dataset, quick):
         lstrip_blocks=True,
     )
     warnings, sentences = remarks(edition, dataset, quick)
+    if any(job.repetitions for job in jobs):
+        sentences.append(
+            "The first table is of one seed, 42 where a command names none; what all seeds give stands "
+            "with each question."
+        )
     for name in ("report.md", "report.html"):
         text = environment.get_template(f"{name}.jinja").render(
             edition=edition,

@@ -1,5 +1,6 @@
 """Write a data file: an npz of six arrays that is whole or not there, equal bytes for equal data."""
 
+import contextlib
 import os
 import sys
 import zipfile
@@ -28,7 +29,7 @@ def write_npz(path, image_shape, splits):
     if not path.parent.is_dir():
         raise InputError(f"{path}: cannot be written, there is no folder {path.parent}; make it")
     labels = {}
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as file, _archive(file) as archive:
         for split in SPLITS:
             n, chunks = splits[split]
             seen = []
@@ -40,6 +41,20 @@ def write_npz(path, image_shape, splits):
             with _member(archive, f"{split}_labels", "<i8", (n,)) as member:
                 member.write(labels[split])
     return labels
+
+
+@contextlib.contextmanager
+def _archive(file):
+    """A ZipFile that is written to `file`; after an error or a stop nothing more is done to it."""
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+    try:
+        yield archive
+    except BaseException:
+        archive.fp = (
+            None  # stopped in `open`, it would fail to close, and once more when it is deleted
+        )
+        raise
+    archive.close()
 
 
 def _member(archive, name, dtype, shape):

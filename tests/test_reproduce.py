@@ -577,6 +577,9 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ('asked = "Train', 'askd = "Train', "small.toml: 1.1: asked: is missing; call askd so"),
         ('number = "1.1"', 'number = "1.1"\nfindin = "x"', "unknown field; did you mean finding?"),
         ("[0.0, 1.0]", "[1.0, 0.0]", f"{P}band: test: is written high to low; write [0.0, 1.0]"),
+        ("[0.0, 1.0]", "[0.0, inf]", f"{P}band: test: must be a finite number"),
+        ("{ test = [0.0, 1.0] }", "{ train = [0.0, 1.0] }", f"{P}band: train: unknown field"),
+        ("hw1-q1.py perceptron", "python hw1-q1.py perceptron", f"{P}command: leave out python; it must"),
         ("[0.0, 1.0]", "0.5", f"{P}band: test: must be [lowest, highest]"),
         ("test = 0.390", "test = 39.0", "1.1, perceptron, published 1: test: an accuracy is a fraction"),
         ("test = 0.390", "tset = 0.390", "published 1: tset: unknown field; did you mean test?"),
@@ -657,6 +660,16 @@ def test_from_an_empty_file_each_line_names_what_to_write(run_small, small):
         small.write_text(small.read_text() + "\n".join(lines) + "\n")
         assert lines[0].partition(" = ")[0] in outcome.err
     assert run_small("-print").status == 0
+
+
+def test_the_whole_report_or_a_part_of_the_edition(run_small):
+    outcome = run_small("-report", "-only", "1.1")
+    assert outcome.status == 2 and "leave out -only" in outcome.err
+
+
+def test_a_byte_order_mark_is_no_mistake(small):
+    small.write_bytes(b"\xef\xbb\xbf" + small.read_bytes())
+    assert tables.load("small").title == "A small edition"
 
 
 def test_the_edition_of_the_documentation(run_small, small):
@@ -745,7 +758,7 @@ def test_seeds_are_repetitions(run_small, tmp_path):
     assert float(penalty["val_acc"]) == pytest.approx(sum(ends) / 3, abs=5e-5)
     assert float(penalty["lowest_val_acc"]) == pytest.approx(min(ends), abs=5e-5)
     page = (folder / "report.md").read_text()
-    assert "mean of 3 seeds" in page
+    assert "mean of 3 seeds" in page and "The first table is of one seed" in page
     assert "The highest mean validation accuracy" in page
     assert "bold: the mean of 3 seeds; thin: each seed" in page
     assert "of one more seed: test acc outside" in page

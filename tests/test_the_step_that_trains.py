@@ -155,6 +155,12 @@ def test_main_takes_a_list_and_returns_what_it_trained(
     assert np.mean(predicted == arrays["val_labels"]) == history[-1]["val_acc"]
 
 
+def test_a_command_line_may_be_one_text(q1, blank_figures, tmp_path, tiny_npz):
+    """As a notebook writes it."""
+    _, history = q1.main(f"perceptron -epochs 2 -data_path '{tiny_npz}' -plots_dir '{tmp_path}'")
+    assert len(history) == 2
+
+
 def test_a_sweep_returns_a_model_for_each_run(q1, blank_figures, tmp_path, tiny_npz):
     words = ["logistic_regression", "-epochs", 2, "-learning_rate", 0.1, 0.01]
     results = q1.main([*words, "-data_path", tiny_npz, "-plots_dir", tmp_path])

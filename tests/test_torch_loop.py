@@ -271,6 +271,7 @@ def test_softmax_regression_takes_the_step_of_autograd(q2, m, optimizer):
     [
         nn.CrossEntropyLoss(label_smoothing=0.1),
         nn.CrossEntropyLoss(weight=torch.ones(5)),
+        nn.CrossEntropyLoss(ignore_index=2),
         nn.CrossEntropyLoss(reduction="sum"),
         nn.NLLLoss(),
     ],

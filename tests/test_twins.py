@@ -496,6 +496,32 @@ def test_labels_in_a_column(q1, batch_size):
                 flat.evaluate(X, wrong)
 
 
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_labels_that_are_no_classes_are_refused(q1, batch_size):
+    """Booleans are 0 and 1. Of no examples there is nothing to learn."""
+    _, X, y = data("numbers", 20)
+    for model, same in zip(three_models(q1), three_models(q1), strict=True):
+        for wrong in (y - 1 - y.max(), y + N_CLASSES, y + 0.5):
+            with pytest.raises(ValueError, match="y must have a class from 0 to"):
+                model.train_epoch(X, wrong, batch_size=batch_size)
+        with pytest.raises(ValueError, match="one at least"):
+            model.train_epoch(X[:0], y[:0], batch_size=batch_size)
+        model.train_epoch(X, y > 0, batch_size=batch_size)
+        same.train_epoch(X, (y > 0).astype(int), batch_size=batch_size)
+        assert distance(model, same) == 0
+
+
+def test_no_examples_one_example_one_class(q1):
+    _, X, _ = data("numbers", 20)
+    for model in three_models(q1):
+        assert model.predict(X[:0]).shape == (0,)
+        assert model.evaluate(X[0], model.predict(X[0])) == 1
+    for kind in (q1.Perceptron, q1.LogisticRegression):
+        model = kind(1, X.shape[1], np.float32)
+        model.train_epoch(X.astype(np.float32), np.zeros(20, int))
+        assert model.evaluate(X.astype(np.float32), np.zeros(20, int)) == 1
+
+
 def test_unknown_keywords_are_refused(q1):
     """Misspelt, a penalty would be none."""
     _, X, y = data("numbers", 5)
