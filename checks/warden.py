@@ -22,6 +22,7 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 0x1000, 0
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, READ_ONLY = 442, -100, 0x8000, 1
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 CAPABILITY_VERSION = 0x20080522
+FEWEST_PIDS = 301
 
 
 def main():
@@ -39,6 +40,8 @@ def main():
                 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             done += ["no network", "processes shut in"]
+            mount_proc(libc)
+            limit_pids()
             done += make_read_only(libc, options["scratch"])
         else:
             libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -74,6 +77,24 @@ def shut_in(libc):
     return True
 
 
+def mount_proc(libc):
+    """Mount the /proc of the new namespaces, whose mounts nobody outside sees."""
+    if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0:
+        libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
+
+
+def limit_pids():
+    """Leave the new process namespace as few process numbers as the kernel allows.
+
+    RLIMIT_NPROC does not bind the administrator, whose fork bomb would starve those who are to end it.
+    Before Linux 6.14 the number is the whole machine's, and is left alone.
+    """
+    version = tuple(int(part) for part in os.uname().release.split(".")[:2] if part.isdigit())
+    if version >= (6, 14):
+        with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
+            file.write(str(FEWEST_PIDS))
+
+
 def make_read_only(libc, scratch):
     """Make every file system read-only but the folder `scratch`; what was done, as a list."""
 
@@ -86,9 +107,6 @@ def make_read_only(libc, scratch):
         return libc.syscall(MOUNT_SETATTR, AT_FDCWD, path, flags, ctypes.byref(attributes), size)
 
     scratch = os.fsencode(scratch)
-    if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
-        return []
-    libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     if (
         libc.mount(scratch, scratch, None, MS_BIND, None) != 0
         or set_attributes(b"/", AT_RECURSIVE, set_=READ_ONLY) != 0
