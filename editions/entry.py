@@ -267,7 +267,8 @@ class Entry:
             return []
         predictions = self.predictions
         sentences = run_findings(self.record, self.dataset, predictions)
-        if sentences and predictions is not None:
+        alone = one_class(self.record, self.dataset, predictions)
+        if sentences and predictions is not None and not alone:
             data = self.dataset.data
             gold = data.arrays["test_labels"]
             sentences += about_confusion(gold, predictions, data.class_names)

@@ -17,6 +17,8 @@ SAMPLES = {
     "published": 'published = [{ source = "handout", test = 0.46 }]',
     "logs": 'logs = [{ file = "group-3.csv", source = "group 3" }]',
 }
+# What stands above the questions; further down it would be a field of the table before it.
+OF_AN_EDITION = ("data", "prepare", "standin", "known", "digests", "examples", "seeds")
 KINDS = {
     str: "a text in quotes",
     int: "a whole number",
@@ -120,4 +122,6 @@ class Fields:
         """Refuse what was not taken."""
         for name in self.table:
             hint = did_you_mean(name, self.known) or f"; {what} has {', '.join(self.known)}"
+            if name in OF_AN_EDITION and name not in self.known:
+                hint = "; it belongs above the first [[questions]]"
             raise self.wrong(name, f"unknown field{hint}")
