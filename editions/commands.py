@@ -66,6 +66,10 @@ def only_run(experiment, words):
             f'compare = "{option}"'
         )
     ((opt, names),) = sweep.runs
+    for word in given:
+        meant = [f"-{option}" for option in sweep.table if f"-{option}".startswith(word)]
+        if word[1:2].isalpha() and meant and word not in meant:
+            raise InputError(f"{place}write {meant[0]} in full, not {word}")
     for option, about in sweep.table.items():
         if opt.model not in about.models and is_given(option):
             raise InputError(f"{place}{opt.model} makes no use of -{option}; leave it out")

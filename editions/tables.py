@@ -125,7 +125,8 @@ def load(name):
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise InputError(
-            f"{path.name}: not TOML: {error}; texts stand in quotes, numbers have a point"
+            f"{path.name}: not TOML: {error}; texts stand in quotes, numbers have a point, and a "
+            "question starts with [[questions]]"
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path.name}: not a text in UTF-8; save it as one") from error

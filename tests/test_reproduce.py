@@ -580,6 +580,7 @@ P, Q = "small.toml: 1.1, perceptron: ", "small.toml: 1.2a, 0.01: "
         ('command = "hw1-q1.py perceptron -epochs 40"',
          'command = "hw1-q1.py perceptron -epochs 40"\nknown = "cifar10"',
          f"{P}known: unknown field; it belongs above the first [[questions]]"),
+        ("-epochs 60 -l2_penalty", "-epoch 60 -l2_penalty", f"{Q}command: write -epochs in full, not -epoch"),
         ("[0.0, 1.0]", "[0.0, inf]", f"{P}band: test: must be a finite number"),
         ("{ test = [0.0, 1.0] }", "{ train = [0.0, 1.0] }", f"{P}band: train: unknown field"),
         ("hw1-q1.py perceptron", "python hw1-q1.py perceptron", f"{P}command: leave out python; it must"),
