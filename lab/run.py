@@ -144,10 +144,8 @@ class Run:
         """What is left of a run that ended after so many epochs, and how to go on; "" after a failure
         that left nothing.
         """
-        where, resume = (
-            f"stopped after epoch {done} of {self.opt.epochs}",
-            "the same command with -resume",
-        )
+        where = f"stopped after epoch {done} of {self.opt.epochs}"
+        resume = "the same command with -resume"
         if self.drawn:
             return "stopped when all was written"
         if self.final:
