@@ -271,7 +271,12 @@ class _Child:
     def end(self, shut_in):
         """Kill the child and everything it started, and close its channels."""
         if shut_in:  # with the warden the kernel ends all at once, sooner than a bomb can spread
+            inner, _ = _family(self.process.pid)
             self.process.kill()
+            deadline = time.monotonic() + START
+            # The first is the namespace's first process, which ends after all the others.
+            while inner and _is_alive(inner[0]) and time.monotonic() < deadline:
+                time.sleep(TICK / 10)
         for _ in range(100):  # those of a fork bomb may have become more meanwhile
             family, _ = _family(self.process.pid)
             for pid in [*family, self.process.pid]:
@@ -323,6 +328,15 @@ def _environment(scratch):
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     more = {"LANG": "C.UTF-8", "MPLBACKEND": "Agg", "MPLCONFIGDIR": str(fonts)}
     return {**kept, **places, **threads, **more}
+
+
+def _is_alive(pid):
+    with contextlib.suppress(OSError, IndexError):
+        return (
+            Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+            != "Z"
+        )
+    return False
 
 
 def _family(pid):
