@@ -41,6 +41,7 @@ MAX_SCRATCH = 256 * 2**20  # bytes
 MAX_PROCESSES = 64
 STDERR_KEPT = 4000  # characters
 TICK = 0.1  # seconds between two looks at the child
+GONE = 5  # seconds at most that what was killed is waited for
 
 # Runs the probe with packages that -I leaves out: python -I -c ... PLACES PROBE CHANNEL.
 WITH_MORE_PACKAGES = """
@@ -270,20 +271,20 @@ class _Child:
 
     def end(self, shut_in):
         """Kill the child and everything it started, and close its channels."""
+        started, _ = _family(self.process.pid)
         if shut_in:  # with the warden the kernel ends all at once, sooner than a bomb can spread
-            inner, _ = _family(self.process.pid)
             self.process.kill()
-            deadline = time.monotonic() + START
-            # The first is the namespace's first process, which ends after all the others.
-            while inner and _is_alive(inner[0]) and time.monotonic() < deadline:
-                time.sleep(TICK / 10)
         for _ in range(100):  # those of a fork bomb may have become more meanwhile
             family, _ = _family(self.process.pid)
+            started += family
             for pid in [*family, self.process.pid]:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL if POSIX else signal.SIGTERM)
             if len(family) < 2:
                 break
+        deadline = time.monotonic() + GONE
+        while any(map(_is_alive, started)) and time.monotonic() < deadline:
+            time.sleep(TICK / 10)
         if POSIX:
             with contextlib.suppress(OSError):  # its process group, where there is no /proc
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -58,7 +58,22 @@ def main():
     while True:  # also what others left behind
         pid, status = os.wait()
         if pid == child:
+            kill_orphans()
             sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def kill_orphans():
+    """Kill what the child left behind: it has become ours, and what that started becomes ours next."""
+    with contextlib.suppress(OSError):  # no such file outside Linux
+        while True:
+            with open(f"/proc/self/task/{os.getpid()}/children") as file:
+                orphans = list(map(int, file.read().split()))
+            if not orphans:
+                return
+            for pid in orphans:
+                os.kill(pid, signal.SIGKILL)
+            for pid in orphans:
+                os.waitpid(pid, 0)
 
 
 def shut_in(libc):
