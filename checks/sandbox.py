@@ -333,11 +333,13 @@ def _environment(scratch):
 
 def _is_alive(pid):
     with contextlib.suppress(OSError, IndexError):
-        return (
-            Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
-            != "Z"
-        )
+        return _stat(pid)[0] != "Z"
     return False
+
+
+def _stat(pid):
+    """The words of a process's line in /proc, from its state on; OSError where it has gone."""
+    return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
 
 
 def _family(pid):
@@ -347,7 +349,7 @@ def _family(pid):
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError, IndexError, ValueError):
-            stat = Path(entry.path, "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            stat = _stat(entry.name)
             if stat[0] != "Z":
                 children.setdefault(int(stat[1]), []).append(int(entry.name))
                 memory[int(entry.name)] = int(stat[21]) * os.sysconf("SC_PAGE_SIZE")

@@ -40,9 +40,9 @@ def main():
                 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             done += ["no network", "processes shut in"]
-            mount_proc(libc)
-            limit_pids()
-            done += make_read_only(libc, options["scratch"])
+            if mount_proc(libc):
+                limit_pids()
+                done += make_read_only(libc, options["scratch"])
         else:
             libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         drop_privileges(libc)
@@ -93,9 +93,11 @@ def shut_in(libc):
 
 
 def mount_proc(libc):
-    """Mount the /proc of the new namespaces, whose mounts nobody outside sees."""
-    if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0:
-        libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
+    """Mount the /proc of the new namespaces, if nobody outside sees their mounts; is that so?"""
+    if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        return False
+    libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
+    return True
 
 
 def limit_pids():
