@@ -15,6 +15,8 @@ import numpy as np
 import utils
 from utils import InputError
 
+READ = 192  # rows read at once in a loop over a matrix
+
 
 def read_data(path):
     """The data set at `path`: an npz file (see `utils.read_npz`) or a folder (see `open_folder`)."""
@@ -144,9 +146,9 @@ def flat(images):
 class FeatureMatrix:
     """The images of a split as a matrix of floats that stays bytes until it is looked at.
 
-    `X[a:b]` is the float array of rows a to b, of shape (b - a, features): pixels / 256,
-    standardised if asked, with a column of ones at the end if `bias`. `len(X)` and `X.shape` are
-    those of the whole matrix, so code that walks over a matrix in slices takes either.
+    `X[a:b]` is the float array of rows a to b, `X[i]` row i, and a loop over X goes down the rows:
+    pixels / 256, standardised if asked, with a column of ones at the end if `bias`. np.asarray(X) is
+    the whole matrix.
 
     Parameters
     ----------
@@ -155,27 +157,28 @@ class FeatureMatrix:
     bias : append a column of ones?
     dtype : of the floats. pixels / 256 are exact in float32 and float64 alike.
     standardize : None, or the pair (mean, deviation) of `feature_statistics`.
-    order : None, or the rows' order, an integer array of shape (n,).
+    order : None, or which images are the rows, an integer array of shape (rows,).
+    progress : None, or what is called with the number of rows that were just read.
     """
 
-    def __init__(self, images, bias=False, dtype=np.float64, standardize=None, order=None):
+    def __init__(
+        self, images, bias=False, dtype=np.float64, standardize=None, order=None, progress=None
+    ):
         self.bytes = flat(images)
-        self.bias = bias
-        self.dtype = np.dtype(dtype)
-        self.standardize = standardize
-        self.order = order
+        self.bias, self.dtype, self.standardize = bias, np.dtype(dtype), standardize
+        self.order, self.progress = order, progress
 
     @property
     def shape(self):
-        n, features = self.bytes.shape
-        return n, features + self.bias
+        return len(self), self.bytes.shape[1] + self.bias
 
     def __len__(self):
-        return len(self.bytes)
+        return len(self.bytes if self.order is None else self.order)
 
     def __getitem__(self, rows):
         if not isinstance(rows, slice):
-            raise TypeError("a FeatureMatrix is read in slices: X[a:b]")
+            i = range(len(self))[rows]  # IndexError beyond the last row
+            return self[i : i + 1][0]
         raw = self.bytes[rows if self.order is None else self.order[rows]]
         block = np.empty((len(raw), self.shape[1]), self.dtype)
         features = block[:, : raw.shape[1]]
@@ -185,11 +188,30 @@ class FeatureMatrix:
             features -= mean
             features /= deviation
         block[:, raw.shape[1] :] = 1
+        if self.progress is not None:
+            self.progress(len(block))
         return block
 
-    def reordered(self, order):
-        """The same rows in another order: row i is row `order[i]` of the images."""
-        return FeatureMatrix(self.bytes, self.bias, self.dtype, self.standardize, order)
+    def __iter__(self):
+        for start in range(0, len(self), READ):
+            yield from self[start : start + READ]
+
+    def __array__(self, dtype=None, copy=None):
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def changed(self, **changes):
+        """The same matrix with another `dtype`, `order` or `progress`."""
+        settings = {name: getattr(self, name) for name in ("bias", "dtype", "standardize")}
+        settings |= {"order": self.order, "progress": self.progress}
+        return FeatureMatrix(self.bytes, **settings | changes)
+
+
+def part(X, rows):
+    """The rows of a slice: of an ndarray a view, of a `FeatureMatrix` one of which nothing is read yet."""
+    if not isinstance(X, FeatureMatrix):
+        return X[rows]
+    order = np.arange(len(X)) if X.order is None else X.order
+    return X.changed(order=order[rows])
 
 
 def feature_statistics(images, block=1024):

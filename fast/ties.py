@@ -8,8 +8,6 @@ import math
 
 import numpy as np
 
-from fast.blocks import stacked
-
 # |computed - exact| < LAMBDA sqrt(n) u |w| |x| for a dot product of n terms in arithmetic of unit
 # roundoff u, but for a probability of about exp(-LAMBDA^2 / 2) (Higham and Mary, SIAM Journal on
 # Scientific Computing 41, 2019). Two scores are compared, hence the margin.
@@ -17,6 +15,12 @@ LAMBDA = 12
 # For so few rows OpenBLAS has (where there is AVX-512) a routine that takes half the time of the one
 # for large products.
 SMALL_PRODUCT = 16
+
+
+def stacked(X, size):
+    """X (n, features) as whole blocks of `size` rows, (n // size, size, features), and the rest."""
+    whole = len(X) // size
+    return X[: whole * size].reshape(whole, size, X.shape[1]), X[whole * size :]
 
 
 def rounding_bound(W, norm):
@@ -48,19 +52,7 @@ def argmax(W, x, bound):
     return scores.argmax()
 
 
-def scores(X, W):
-    """X W^T in float64, (n, n_classes), whose largest of a row is that of exact arithmetic.
-
-    X (n, features) in float32, with features from -1 to 1, or in float64.
-    """
-    exact_W = W.astype(np.float64, copy=False)
-    W = W.astype(np.float32, copy=False) if X.dtype == np.float32 else exact_W
-    stack, rest = stacked(X, SMALL_PRODUCT)
-    result = np.concatenate([(stack @ W.T).reshape(-1, len(W)), rest @ W.T])
-    if result.dtype == np.float32 and len(W) > 1:
-        bound = rounding_bound(W, np.linalg.norm(exact_W))
-        second, first = np.sort(result, axis=1)[:, -2:].T
-        close = (first - second <= bound) | ~np.isfinite(result).all(axis=1)
-        result = result.astype(np.float64)
-        result[close] = X[close].astype(np.float64) @ exact_W.T
-    return result.astype(np.float64, copy=False)
+def nearly_tie(scores, bound):
+    """Which rows of scores (n, n_classes) rounding by `bound` could give another largest; (n,) bools."""
+    second, first = np.sort(scores, axis=1)[:, -2:].T
+    return (first - second <= bound) | ~np.isfinite(scores).all(axis=1)

@@ -2,20 +2,29 @@
 
 import numpy as np
 
+from fast import exact_sgd
+
 
 def state(model, order):
-    """A dict of arrays; `model` has its parameters' names in PARAMETERS."""
+    """A dict of arrays: all that the model has, the order of the examples, NumPy's generator, and
+    whether the model trains by its own loop alone.
+    """
     _, keys, position, _, _ = np.random.get_state()
     return {
         "order": order,
         "random_keys": keys,
         "random_position": np.array(position),
-        **{name: getattr(model, name) for name in model.PARAMETERS},
+        "own_loop": np.array(exact_sgd.trains_by_own_loop(model)),
+        **_parameters(model),
     }
 
 
+def _parameters(model):
+    return {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)}
+
+
 def restore(model, order, saved):
-    """Put a saved `state` back, into `order` and the model's parameters, in place.
+    """Put a saved `state` back, into `order` and the model's arrays, in place.
 
     ValueError, and nothing changed, where it does not fit.
     """
@@ -29,5 +38,7 @@ def restore(model, order, saved):
         raise ValueError("order is no permutation")
     np.random.set_state(("MT19937", saved["random_keys"], position))
     order[...] = saved["order"]
-    for name in model.PARAMETERS:
-        getattr(model, name)[...] = saved[name]
+    for name, array in _parameters(model).items():
+        array[...] = saved[name]
+    if saved["own_loop"]:
+        exact_sgd.keep_to_own_loop(model)

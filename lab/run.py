@@ -35,21 +35,6 @@ from lab.version import code_version
 from utils import InputError, notice
 
 
-class Watched:
-    """A matrix read in slices, whose reading, once through, moves the bar by one epoch."""
-
-    def __init__(self, X, bar):
-        self.X, self.shape, self.bar = X, X.shape, bar
-
-    def __len__(self):
-        return len(self.X)
-
-    def __getitem__(self, rows):
-        block = self.X[rows]
-        self.bar.update(len(block) / len(self.X))
-        return block
-
-
 def _write_predictions(outcome, path):
     """Write the predicted class of each test image, a byte or more each, as an .npy array."""
     predictions = outcome.predictions
@@ -191,8 +176,10 @@ class Run:
         self.seconds[what] += time.perf_counter() - start
 
     def watched(self, X):
-        """The matrix X; on a terminal the bar follows the slices that are taken of it."""
-        return X if self.bar.disable else Watched(X, self.bar)
+        """The `FeatureMatrix` X; on a terminal the bar follows what is read of it."""
+        if self.bar.disable:
+            return X
+        return X.changed(progress=lambda rows: self.bar.update(rows / len(X)))
 
     def watched_batches(self, batches, count):
         """The batches, `count` of them; the bar follows them."""
