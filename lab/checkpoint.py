@@ -16,7 +16,6 @@ import math
 import os
 import time
 import zipfile
-from pathlib import Path
 from typing import Annotated
 
 import msgspec

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import utils
 from lab import comparison, dataset, seeds
-from lab.figures import save_figure
 from lab.checkpoint import NoCheckpoint
+from lab.figures import save_figure
 from lab.folder import Names, file_name, run_folder, shown
 from lab.options import ONE_VALUE, decimal_text
 from lab.process import Incomplete, Stopped

@@ -459,7 +459,7 @@ def test_a_loss_that_is_not_finite_is_said_once(
     said = [line for line in outcome.err_lines if line.strip()]
     assert len(said) == 1, outcome.err
     assert re.search(r"\b(nan|inf)\b", said[0])
-    text = next((tmp_path / "plots").glob("*record*.json")).read_text()
+    text = next((tmp_path / "plots").glob("runs/*/record.json")).read_text()
     assert "NaN" not in text and "Infinity" not in text  # which JSON does not have
     assert len(json.loads(text)["epochs"]) == 4
     assert list((tmp_path / "plots").glob("*.pdf"))

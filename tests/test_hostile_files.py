@@ -56,7 +56,9 @@ def a_run(request, run_main, monkeypatch, tmp_path, tiny_npz):
 
 def checkpoint_of(folder):
     """The paths of the only run's last checkpoint and of the one before."""
-    before, last = sorted(folder.glob("*checkpoint*"), key=lambda path: "before" not in path.name)
+    before, last = sorted(
+        folder.glob("runs/*/checkpoint*"), key=lambda path: "before" not in path.name
+    )
     return last, before
 
 
@@ -222,9 +224,9 @@ def test_a_run_that_starts_anew_keeps_nothing_of_the_old(a_run, monkeypatch, tmp
     """A program changed since, say: -resume must not take up what it had trained before."""
     assert a_run("perceptron", "x", 5).status == 0
     assert len(checkpoint_of(tmp_path / "x")) == 2
-    monkeypatch.setattr("lab.keeping.CHECKPOINT_SECONDS", 3600)  # only the one at the end
+    monkeypatch.setattr("lab.checkpoint.CHECKPOINT_SECONDS", 3600)  # only the one at the end
     assert a_run("perceptron", "x", 5).status == 0
-    (path,) = (tmp_path / "x").glob("*checkpoint*")
+    (path,) = (tmp_path / "x").glob("runs/*/checkpoint*")
     assert "before" not in path.name
 
 
@@ -388,8 +390,8 @@ def specimens(q1, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         leave_figures_blank(patched)
         assert run_forked(q1, "perceptron", *arguments, prepare=faults(q1)).status == 0
-    (record,) = (folder / "plots").glob("*record.json")
-    (checkpoint,) = (folder / "plots").glob("*-checkpoint.npz")
+    (record,) = (folder / "plots").glob("runs/*/record.json")
+    (checkpoint,) = (folder / "plots").glob("runs/*/checkpoint.npz")
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name in cifar_batches.BATCHES.values():

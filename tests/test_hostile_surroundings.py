@@ -69,7 +69,7 @@ def test_a_checkpoint_that_lacks_an_array(q1, run_main, blank_figures, tmp_path,
     """Where there is none before it."""
     arguments = ["perceptron", "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
     assert run_main(q1, *arguments, "-epochs", 2).status == 0
-    (path,) = (tmp_path / "plots").glob("*checkpoint.npz")
+    (path,) = (tmp_path / "plots").glob("runs/*/checkpoint.npz")
     with np.load(path) as arrays:
         kept = {name: arrays[name] for name in arrays.files if name != lacking}
     buffer = io.BytesIO()

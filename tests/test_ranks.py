@@ -157,7 +157,7 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path, data):
     record = record_of(tmp_path / "plots")
     assert record["status"] == "interrupted"
     assert record["ranks"] == 2
-    assert list((tmp_path / "plots").glob("*checkpoint*"))
+    assert list((tmp_path / "plots").glob("runs/*/checkpoint*"))
 
 
 @pytest.mark.long

@@ -177,7 +177,7 @@ def make_plan(small, tmp_path, tiny_npz):
 def records(folder):
     """{file name: what the record says but for the time and the company} of an edition's folder."""
     found = {}
-    for path in sorted(folder.glob("*record*.json")):
+    for path in sorted(folder.glob("runs/*/record.json")):
         record = vars(read_record(path))
         for name in ("seconds", "runs_at_a_time"):
             del record[name]

@@ -152,4 +152,4 @@ def test_a_sweep_over_seeds(q1, run_main, monkeypatch, tmp_path, tiny_npz):
 
 
 def records_of(folder):
-    return read_record(next(folder.glob("*record.json")))
+    return read_record(next(folder.glob("runs/*/record.json")))

@@ -93,7 +93,7 @@ def test_each_run_is_the_single_commands(
 
 
 def record_keys(folder):
-    record = read_record(next(folder.glob("*record*.json")))
+    record = read_record(next(folder.glob("runs/*/record.json")))
     return record.epochs[0].keys() - {"epoch"}
 
 
