@@ -241,7 +241,8 @@ class Checkpoints:
         Returns (list of (path, `Checkpoint`), complaints about damaged files, the `NoCheckpoint` to raise
         where none of them will do).
         """
-        paths = sorted((self.folder.folder / "runs").glob("*/checkpoint*.npz"))
+        # In reverse, so that of equal ones the last, checkpoint.npz, is tried first.
+        paths = sorted((self.folder.folder / "runs").glob("*/checkpoint*.npz"), reverse=True)
         readable, complaints = self._readable(paths)
         ours = [(path, each) for path, each in readable if each.identity == self.identity]
         found = [(path, each) for path, each in ours if each.epochs <= asked]

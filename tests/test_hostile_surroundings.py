@@ -19,7 +19,7 @@ def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, blank_figures, tmp_pa
         q1, "mlp", "-hidden_size", 3, "-epochs", 1, "-data_path", path, "-plots_dir", tmp_path / "x"
     )
     assert (outcome.status, outcome.err) == (0, "")
-    assert list((tmp_path / "x").glob("*-accs.pdf"))
+    assert list((tmp_path / "x").glob("*-accs-*.pdf"))
 
 
 @pytest.mark.parametrize("script", ["q1", "q2"])
@@ -57,6 +57,17 @@ def test_a_package_that_is_missing_is_found_out_before_the_work(tmp_path):
     done = run_script("hw1-q1.py", "mlp", "-data_path", "none.npz", env=environment)
     assert done.returncode != 0 and "filelock" in done.stderr
     assert "none.npz" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "script", ["hw1-q1.py", "hw1-q2.py", "hw1-q3.py", "reproduce.py", "check.py"]
+)
+def test_a_package_that_is_missing_is_one_line(tmp_path, script):
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('No module', name='numpy')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run_script(script, "x", env=environment)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert done.stderr.startswith(f"{script}: the package numpy is missing; ")
 
 
 def test_a_newline_in_a_name_is_still_one_line(q1, run_main, tmp_path):

@@ -14,7 +14,7 @@ import torch
 from conftest import ROOT, record_of, remove_record, tiny_arrays
 
 from lab import ranks
-from lab.names import Names
+from lab.folder import Names
 
 MLP = ["mlp", "-dropout", 0, "-hidden_size", 10, "-batch_size", 20, "-learning_rate", 0.1]
 
@@ -105,7 +105,7 @@ def test_ranks_draw_their_own_dropout(capsys):
         opt = SimpleNamespace(seed=seed, epochs=3, plots_dir=Path("x"))
         team = SimpleNamespace(rank=rank, size=2, agree=lambda *what: None)
         data = SimpleNamespace(title="", tag="", sha256="")
-        names = Names("{data}-{quantity}", ("", ""), "")
+        names = Names("{data}{quantity}", "")
         run = ranks.RankRun(team, "hw1-q2.py", opt, data, names, [])
         run.history = [{}] * done
         return {epoch: tuple(torch.rand(4).tolist()) for epoch in run.epochs()}
