@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, record_of, remove_record, tiny_arrays
+from conftest import ROOT, record_of, remove_record, tiny_arrays, without_places
 
 from lab import ranks
 from lab.folder import Names
@@ -55,7 +55,7 @@ def torchrun(tmp_path, size, *arguments):
 def ours(err):
     """The lines of standard error that are the program's own and not torchrun's report."""
     report, lines = False, []
-    for line in err.splitlines():
+    for line in without_places(err).splitlines():
         report = report or line.startswith("Traceback")
         if line.strip() and not report and " torch/distributed/" not in line[:60]:
             lines.append(line)
@@ -84,10 +84,10 @@ def test_any_number_of_ranks_gives_the_single_runs_numbers(
         with torchrun(tmp_path, size, *common, *plots, "-epochs", epochs, *more) as process:
             out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err
-        assert ours(err) == (["going on after epoch 2 of 4"] if more else [])
+        assert ours(err) == (["resuming from epoch 3 of 4"] if more else [])
         lines += [line for line in out.splitlines() if line.startswith(("init", "train"))]
         assert record_of(tmp_path / "plots")["ranks"] == size
-        assert list((tmp_path / "plots").glob(f"*-ranks-{size}.json"))
+        assert list((tmp_path / "plots").glob(f"runs/*-ranks-{size}/record.json"))
         remove_record(tmp_path / "plots")
     assert run_main(q2, *common, *plots, "-epochs", 6, "-resume").status == 0
     assert_same_numbers(record_of(tmp_path / "plots"), record_of(tmp_path / "single"))
