@@ -391,7 +391,7 @@ def test_stopping_and_going_on(tmp_path, number, ignored):
         child.kill()
         child.wait()
         os.close(ours)
-    said = "stopped; what was trained is kept, and the same command goes on"
+    said = "stopped; what was trained is kept, and the same command continues"
     assert err.splitlines()[-1].endswith(said)
     assert "Traceback" not in err
     ((_, stopped),) = records(folder).items()
