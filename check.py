@@ -13,25 +13,27 @@ Exit status: 0 if every part is right (or right by another convention, or fragil
 a bad option or path.
 """
 
-from lab import startup  # isort: skip
-
-if __name__ == "__main__":
-    startup.begin()
-
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from checks import cache, class_run, machine_formats, page, text
-from checks.parts import PARTS, failed, load_points
-from checks.source import EDITIONS
-from checks.submissions import Submission, find, printable
-from lab.files import replacing
-from lab.options import Parser, whole_number
-from lab.process import Stopped, run_script
-from utils import InputError, notice
+try:
+    from checks import cache, class_run, machine_formats, page, text
+    from checks.parts import PARTS, failed, load_points
+    from checks.source import EDITIONS
+    from checks.submissions import Submission, find, printable
+    from lab.files import replacing
+    from lab.options import Parser, whole_number
+    from lab.process import Stopped, run_script
+    from utils import InputError, notice
+except ModuleNotFoundError as error:
+    advice = "activate the environment, or 'pip install -r requirements.txt'"
+    print(f"check.py: the package {error.name} is missing; {advice}", file=sys.stderr)
+    sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 WRITERS = {
     "json": machine_formats.write_json,

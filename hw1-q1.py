@@ -19,14 +19,11 @@ try:
     from fast import exact_sgd
     from fast.pixels import FeatureMatrix, feature_statistics, part
     from lab import figures, numpy_state, options, process, sweep
-    from lab.names import changed_options
     from lab.pictures import Outcome
     from lab.run import Run
-except ModuleNotFoundError as missing:
-    print(
-        f"hw1-q1.py: {missing}; activate the environment or 'pip install -r requirements.txt'",
-        file=sys.stderr,
-    )
+except ModuleNotFoundError as error:
+    advice = "activate the environment, or 'pip install -r requirements.txt'"
+    print(f"hw1-q1.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
 
 # --------------------------------------------------------------------------------------------
@@ -217,18 +214,13 @@ def parse_arguments(arguments):
     option("epochs", options.count, 20, "passes over the training examples", title="")
     option("batch_size", options.count, 1, "examples per update, which follows their mean gradient", short="batch")
     option("hidden_size", options.count, 100, "hidden units", ["mlp"], "hidden", "{} hidden units")
-    option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {:g}")
+    option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {}")
     option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "
-           "to the gradient", lr, "l2", "l2 penalty {:g}")
+           "to the gradient", lr, "l2", "l2 penalty {}")
     option("l1_penalty", options.non_negative, 0.0, "adds l1_penalty * |W|_1 to the cost, by proximal steps", lr, "l1")
     # fmt: on
     parser.shared_options()
-    return sweep.parse(parser, arguments, file_name)
-
-
-def file_name(opt, parser):
-    """The name of a run's files: the model and the options that differ from their defaults."""
-    return f"Q1-{opt.model}{changed_options(opt, parser)}{{data}}-{{quantity}}"
+    return sweep.parse(parser, arguments)
 
 
 # --------------------------------------------------------------------------------------------

@@ -8,26 +8,35 @@ The models and the functions that train and evaluate them come first, as in the 
 then the options, then the loop over epochs.
 """
 
-from lab import startup  # isort: skip
-
-if __name__ == "__main__":
-    startup.begin()
-
 import argparse
 import functools
 import math
+import os
+import sys
 
-import torch
-from torch import nn
+try:
+    # Threads of torch's that wait for one another sleep at once; by default they spin, which takes the
+    # core from a busy program beside them. Obeyed only if set before torch is loaded.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # libgomp, turns of its loop
+        os.environ.setdefault("KMP_BLOCKTIME", "0")  # libomp and Intel's, milliseconds
 
-import utils
-from fast.batches import ImageTensor, shuffled_batches
-from fast.layers import Dropout, few_outputs, has_fast_bfloat16, softmax_regression_step
-from fast.pixels import feature_statistics
-from lab import figures, options, process, sweep, torch_state
-from lab.alone import Alone
-from lab.names import changed_options
-from lab.pictures import Outcome
+    import torch
+    from torch import nn
+
+    import utils
+    from fast.batches import ImageTensor, shuffled_batches
+    from fast.layers import Dropout, few_outputs, has_fast_bfloat16, softmax_regression_step
+    from fast.pixels import feature_statistics
+    from lab import figures, options, process, sweep, torch_state
+    from lab.alone import Alone
+    from lab.pictures import Outcome
+except ModuleNotFoundError as error:
+    advice = "activate the environment, or 'pip install -r requirements.txt'"
+    print(f"hw1-q2.py: the package {error.name} is missing; {advice}", file=sys.stderr)
+    sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 SCRIPT = "hw1-q2.py"
 ALONE = Alone()
@@ -151,34 +160,22 @@ def parse_arguments(arguments):
     option("layers", few, 2, "hidden layers, 1 to 100", network, None, "{} hidden layers")
     option("hidden_size", options.count, 200, "units per hidden layer", network, "hidden", "{} units each")
     option("activation", ["tanh", "relu"], "relu", "activation of the hidden units", network, "act", "{}")
-    option("learning_rate", options.positive, 0.002, "size of a step", [], "lr", "learning rate {:g}")
-    option("l2_decay", options.non_negative, 0.0, "the optimiser's weight_decay", [], "l2", "l2 decay {:g}")
-    option("dropout", options.fraction, 0.3, "probability of leaving a hidden unit out", network, None, "dropout {:g}")
+    option("learning_rate", options.positive, 0.002, "size of a step", [], "lr", "learning rate {}")
+    option("l2_decay", options.non_negative, 0.0, "the optimiser's weight_decay", [], "l2", "l2 decay {}")
+    option("dropout", options.fraction, 0.3, "probability of leaving a hidden unit out", network, None, "dropout {}")
     option("momentum", options.fraction, 0.0, "of sgd; adam has its own", [], "mom")
     option("optimizer", ["sgd", "adam"], "sgd", "what takes the steps", [], "opt", "{}")
     option("precision", ["float32", "bfloat16"], "float32", "precision of the matrix products")
     option("device", device, "cpu", "cpu, cuda or mps, where images and model live", nargs=None)
     # fmt: on
     parser.shared_options()
-    return sweep.parse(parser, arguments, file_name, resolve)
+    return sweep.parse(parser, arguments, resolve)
 
 
 def resolve(opt, parser):
     """Reject conflicting options."""
     if opt.optimizer == "adam" and opt.momentum:
         parser.error("-momentum is for -optimizer sgd; adam keeps moments of its own")
-
-
-def file_name(opt, parser):
-    """The name of a run's files: the skeleton's, which spells most options out, and what differs."""
-    spelt_out = ["batch_size", "learning_rate", "epochs", "hidden_size", "dropout", "l2_decay"]
-    spelt_out += ["layers", "activation", "optimizer", "momentum"]
-    if opt.model == "logistic_regression":
-        spelt_out = ["batch_size", "learning_rate", "epochs", "l2_decay", "optimizer"]
-    short = {name: option.short for name, option in parser.table.items()}
-    config = "-".join(f"{short[name]}-{getattr(opt, name)}" for name in spelt_out)
-    differing = changed_options(opt, parser, leave_out=spelt_out)
-    return f"{opt.model}-{{quantity}}-{config}{differing}{{data}}"
 
 
 def device(text):

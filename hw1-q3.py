@@ -9,24 +9,26 @@ or FAIL. The exit status is 1 when a claim fails. Figures go to plots/. The math
 for each question a file of definitions and a file of checks; docs/theory.md says how to read it.
 """
 
-from lab import startup  # isort: skip
-
-if __name__ == "__main__":
-    startup.begin()
-
 import sys
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
+try:
+    from threadpoolctl import threadpool_limits
 
-import utils
-from lab.dataset import open_data
-from lab.figures import save_figure
-from lab.files import make_folder
-from lab.options import PLOTS, Parser, positive, seed, whole_number
-from lab.process import run_script
-from theory import convexity_checks, interval_checks, quadratic_checks
-from theory.quadratic import n_features
+    import utils
+    from lab.dataset import open_data
+    from lab.figures import save_figure
+    from lab.files import make_folder
+    from lab.options import PLOTS, Parser, positive, seed, whole_number
+    from lab.process import run_script
+    from theory import convexity_checks, interval_checks, quadratic_checks
+    from theory.quadratic import n_features
+except ModuleNotFoundError as error:
+    advice = "activate the environment, or 'pip install -r requirements.txt'"
+    print(f"hw1-q3.py: the package {error.name} is missing; {advice}", file=sys.stderr)
+    sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 MAX_D, MAX_K = 30, 200  # 496 features and a K x 496 matrix A_Theta: seconds, not gigabytes
 MAX_ENTRIES = 10**7  # of a matrix of examples, 80 MB

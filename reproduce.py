@@ -12,17 +12,20 @@ kept for as long as its options, its data and the code are the same; one that wa
 its checkpoint. When nothing is left to run, or what is left has failed, the report is written.
 """
 
-from lab import startup  # isort: skip
-
-if __name__ == "__main__":
-    startup.begin()
-
+import sys
 from pathlib import Path
 
-from editions import commands, dataset, plan, pool, report, tables
-from lab.options import PLOTS, Parser, count, whole_number
-from lab.process import Incomplete, Stopped, run_script
-from utils import notice
+try:
+    from editions import commands, dataset, plan, pool, report, tables
+    from lab.options import PLOTS, Parser, count, whole_number
+    from lab.process import Incomplete, Stopped, run_script
+    from utils import notice
+except ModuleNotFoundError as error:
+    advice = "activate the environment, or 'pip install -r requirements.txt'"
+    print(f"reproduce.py: the package {error.name} is missing; {advice}", file=sys.stderr)
+    sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 
 def parse_arguments(arguments):

@@ -18,7 +18,7 @@ from unittest import mock
 
 from processes import DATA_PATH
 
-from lab import keeping
+from lab import checkpoint
 from lab.options import Parser, count
 from lab.process import run_script
 from lab.run import Run
@@ -56,7 +56,7 @@ def measure(script, arguments, folder):
     ):
         main([*arguments, "-plots_dir", folder])
     writing.pop()  # the one at the end of the run
-    size = max(path.stat().st_size for path in Path(folder).glob("*checkpoint*.npz"))
+    size = max(path.stat().st_size for path in Path(folder).glob("runs/*/checkpoint*.npz"))
     holding = [whole - part for whole, part in zip(ending, writing, strict=True)]
     return size, median(writing), median(holding)
 
@@ -66,8 +66,8 @@ def main(arguments):
     parser.add_argument("-data_path", **DATA_PATH)
     parser.add_argument("-epochs", type=count, default=4, help="of each model (default: 4)")
     opt = parser.parse_args(arguments)
-    interval = keeping.CHECKPOINT_SECONDS
-    keeping.CHECKPOINT_SECONDS, keeping.CHECKPOINT_SHARE = 0, math.inf
+    interval = checkpoint.CHECKPOINT_SECONDS
+    checkpoint.CHECKPOINT_SECONDS, checkpoint.CHECKPOINT_SHARE = 0, math.inf
     print(
         f"| model | checkpoint, MB | seconds to write | of {interval} s | "
         "ms per epoch to hold it ready |"

@@ -63,7 +63,7 @@ def record_of(*command, **environment):
     """`run_command` of one of the scripts: (the `Record` of the run, wall seconds, peak bytes)."""
     with tempfile.TemporaryDirectory() as plots:
         seconds, peak = run_command(*command, "-plots_dir", plots, **environment)
-        (path,) = Path(plots).glob("*record*.json")
+        (path,) = Path(plots).glob("runs/*/record.json")
         return read_record(path), seconds, peak
 
 

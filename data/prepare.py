@@ -29,30 +29,34 @@ DATA = Path(__file__).resolve().parent
 if __name__ == "__main__":
     # Run as a script, Python looks for modules in data/; ours are one folder up.
     sys.path.insert(0, str(DATA.parent))
-    from lab import startup
 
-    startup.begin()
+try:
+    import numpy as np
 
-import numpy as np
-
-import utils
-from data import cifar_batches
-from data.photographs import (
-    MEND,
-    SIDE,
-    compared_with_the_course,
-    course_split,
-    find_photographs,
-    load_image,
-)
-from fast.pixels import npz_pieces, open_folder
-from lab import standin
-from lab.datafile import print_counts, progress_bar, write_npz
-from lab.files import NO_ROOM, NotWritten, reason_of, writing
-from lab.known_data import KNOWN, LANDSCAPES
-from lab.options import Parser, whole_number
-from lab.process import run_script
-from utils import SPLITS, InputError
+    import utils
+    from data import cifar_batches
+    from data.photographs import (
+        MEND,
+        SIDE,
+        compared_with_the_course,
+        course_split,
+        find_photographs,
+        load_image,
+    )
+    from fast.pixels import npz_pieces, open_folder
+    from lab import standin
+    from lab.datafile import print_counts, progress_bar, write_npz
+    from lab.files import NO_ROOM, NotWritten, reason_of, writing
+    from lab.known_data import KNOWN, LANDSCAPES
+    from lab.options import Parser, whole_number
+    from lab.process import run_script
+    from utils import SPLITS, InputError
+except ModuleNotFoundError as error:
+    advice = "activate the environment, or 'pip install -r requirements.txt'"
+    print(f"data/prepare.py: the package {error.name} is missing; {advice}", file=sys.stderr)
+    sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 RETRIES = 3  # after a transfer breaks off; each goes on where the one before stopped
 DOWNLOADS = {"intel": "intel_landscapes", "octmnist": "octmnist", "cifar10": "cifar10"}

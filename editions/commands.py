@@ -38,7 +38,7 @@ def check(edition):
 
 
 def only_run(experiment, words):
-    """(opt, name of its files, table of options) of the one run that a script makes of some words.
+    """(opt, pattern of its files' names, table of options) of the one run that a script makes of some words.
 
     (None, None, {}) for hw1-q3.py.
     """
@@ -56,7 +56,7 @@ def only_run(experiment, words):
 
     for option in NOT_IDENTIFYING:
         if is_given(option):
-            raise InputError(f"{place}leave out -{option}: reproduce.py says it")
+            raise InputError(f"{place}remove -{option}; reproduce.py sets it")
     if script == PROOFS:
         return None, None, {}
     if sweep.swept:
@@ -72,7 +72,7 @@ def only_run(experiment, words):
             raise InputError(f"{place}write {meant[0]} in full, not {word}")
     for option, about in sweep.table.items():
         if opt.model not in about.models and is_given(option):
-            raise InputError(f"{place}{opt.model} makes no use of -{option}; leave it out")
+            raise InputError(f"{place}-{option} has no effect on {opt.model}; remove it")
     return opt, names.files, sweep.table
 
 
@@ -90,8 +90,8 @@ def check_comparison(question, runs):
                 raise InputError(f"{place}{experiment.command[0]} has no option -{option}{meant}")
             if opt.model not in table[option].models:
                 raise InputError(
-                    f"{experiment.where}{opt.model} makes no use of -{option}, by which the question "
-                    "compares"
+                    f"{experiment.where}-{option}, by which the question compares, has no effect on "
+                    f"{opt.model}"
                 )
     (first, ours), *others = named
     seen = {}

@@ -1,13 +1,11 @@
 """What there is to run of an edition, and what of it is already there.
 
 `planned` makes the edition's commands into jobs, each started once. A run is there when its record is
-whole, of the same options, data and code, and contradicts neither its epochs nor its checkpoint.
+whole and of the same options, data and code.
 """
 
 import argparse
 import hashlib
-import json
-import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +16,13 @@ import utils
 from editions.commands import PROOFS, figures_of, only_run, relative, script_module, with_epochs
 from editions.dataset import EditionData
 from lab.checkpoint import read_checkpoint, read_state
-from lab.names import file_path
+from lab.folder import file_name, run_folder
 from lab.options import recorded_options
 from lab.pictures import CAPTIONS, quantities
 from lab.quantities import join_words, name_of
 from lab.record import FINISHED, read_record
 from lab.version import code_version
-from utils import SPLITS, InputError
+from utils import InputError
 
 FORMATS = ("pdf", "png")  # pdf for a paper, png for the report
 DRAWN = ("-plot_format", *FORMATS)
@@ -134,7 +132,7 @@ class Proof(Job):
 class Training(Job):
     """A run of hw1-q1.py or hw1-q2.py, which leaves a record.
 
-    opt, name : as the script resolves them; see `lab.sweep.Sweep`.
+    opt : as the script resolves it. name : the pattern of its files' names; see `lab.folder.Names`.
     drawn : its `lab.figures.Figure`s, all of which it draws in both formats.
     dataset : what it is given to train on.
     """
@@ -167,8 +165,14 @@ class Training(Job):
         images = sum(self.dataset.counts.values()) * self.dataset.n_features
         return MEMORY[self.script] + (0 if self.dataset.data.path.is_dir() else 1.2 * images)
 
-    def path(self, quantity, ending):
-        return file_path(self.folder, self.name, self.dataset.data, quantity, ending)
+    @property
+    def own(self):
+        """The folder of its record and all else that is no figure."""
+        return run_folder(self.folder, self.name, self.dataset.data)
+
+    def figure(self, quantity):
+        """The PNG of a quantity."""
+        return self.folder / f"{file_name(self.name, self.dataset.data, quantity)}.png"
 
     def figures(self):
         """{quantity: (caption, path)} of the PNGs that it drew."""
@@ -178,21 +182,21 @@ class Training(Job):
         }
         linear = self.script == "hw1-q1.py" and self.opt.model != "mlp"
         captions |= {quantity: CAPTIONS[quantity] for quantity in quantities(self.opt, linear)}
-        return {q: (caption, self.path(q, "png")) for q, caption in captions.items()}
+        return {q: (caption, self.figure(q)) for q, caption in captions.items()}
 
     def result(self):
-        """Its record, whole, of this code and free of contradictions, all its figures beside it.
+        """Its record, whole and of this code, all its figures drawn.
 
         InputError with what keeps the record from being used.
         """
-        path = self.path("record", "json")
+        path = self.own / "record.json"
         if not path.exists():
             raise InputError("it was stopped") if self.checkpoints() else NotRun
         try:
             record = read_record(path)
         except InputError as error:
             why = str(error).removeprefix(f"{path}: ")
-            raise InputError(f"its record is not believed: {why}") from None
+            raise InputError(f"its record cannot be used: {why}") from None
         if record.code != self.code:
             raise InputError("the code changed")
         if record.data["sha256"] != self.dataset.data.sha256:
@@ -201,9 +205,6 @@ class Training(Job):
             raise InputError("the options changed")
         if record.status != FINISHED or len(record.epochs) != self.opt.epochs:
             raise InputError("it was stopped")
-        wrong = contradiction(record) or self.contradiction_beside(record)
-        if wrong:
-            raise InputError(f"its record is not believed: {wrong}")
         pictures = [png for _, png in self.figures().values()]
         if not all(png.with_suffix(f".{kind}").is_file() for png in pictures for kind in FORMATS):
             raise InputError("its figures are missing")
@@ -213,7 +214,7 @@ class Training(Job):
         """The classes that it gave the test images, (n,); None where its file is missing or not that."""
         labels = self.dataset.data.arrays["test_labels"]
         try:
-            found = np.load(self.path("predictions", "npy"), allow_pickle=False)
+            found = np.load(self.own / "predictions.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         fits = found.shape == labels.shape and found.dtype.kind == "u"
@@ -227,36 +228,12 @@ class Training(Job):
         if self.script != "hw1-q1.py" or self.opt.model != "logistic_regression":
             return None
         try:
-            checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
-            state, _ = read_state(checkpoint, checkpoint.identity["quantities"])
+            path = self.own / "checkpoint.npz"
+            state, _ = read_state(path, read_checkpoint(path))
             weights = state["W"][:, :-1]
-        except (InputError, LookupError):
+        except (InputError, OSError, LookupError):
             return None
         return int(np.sum(weights == 0)), weights.size
-
-    def contradiction_beside(self, record):
-        """How its predictions or its last checkpoint contradict its record, in words; "" if not."""
-        predictions = self.predictions()
-        if predictions is not None:
-            right = np.mean(predictions == self.dataset.data.arrays["test_labels"])
-            if abs(right - record.final["test_acc"]) > 1e-9:
-                return "its predictions have another test accuracy"
-        try:
-            checkpoint = read_checkpoint(self.path("checkpoint", "npz"))
-            names = checkpoint.identity.get("quantities", [])
-            if checkpoint.code != self.code or checkpoint.epochs != self.opt.epochs:
-                return ""
-            _, history = read_state(checkpoint, names)
-        except InputError:  # none, or a damaged one, which says nothing
-            return ""
-        if checkpoint.initial != record.initial:
-            return "its checkpoint has other accuracies before training"
-        for name in names:
-            ours = [row.get(name) for row in record.epochs]
-            theirs = [row[name] if math.isfinite(row[name]) else None for row in history]
-            if ours != theirs:
-                return f"its checkpoint has another {name_of(name)}"
-        return ""
 
     def left(self):
         """What is left to do, "kept" (nothing), "resume" or "start", and why in words, or ""."""
@@ -272,49 +249,31 @@ class Training(Job):
         for path in self.checkpoints():
             try:
                 checkpoint = read_checkpoint(path)
+            except FileNotFoundError:  # replaced at this moment
+                continue
             except InputError:
                 damaged = ", and its checkpoint is damaged"
                 continue
             identity = checkpoint.identity
             if checkpoint.code != self.code:
                 why = "the code changed"
-            elif (
-                identity.get("data") == self.dataset.data.sha256
-                and options.items() <= identity.items()
-            ):
-                done = f"after epoch {checkpoint.epochs} of {self.opt.epochs}"
-                return "resume", f"{why}; goes on {done}"
+            elif identity.data == self.dataset.data.sha256 and identity.options == options:
+                return (
+                    "resume",
+                    f"{why}; resumes after epoch {checkpoint.epochs} of {self.opt.epochs}",
+                )
         return "start", f"run again, {why}{damaged}"
 
     def checkpoints(self):
-        """The checkpoints that it has: the last one, and the one before."""
-        paths = [self.path(name, "npz") for name in ("checkpoint", "checkpoint-before")]
-        return [path for path in paths if path.exists()]
+        """The checkpoints that it has, the last one first."""
+        paths = [self.own / "checkpoint.npz", self.own / "checkpoint-before.npz"]
+        return [
+            path for path in [*paths, *sorted(self.own.glob("checkpoint-*-*.npz"))] if path.exists()
+        ]
 
     def options(self):
         """Its options as a record has them."""
-        return json.loads(json.dumps(recorded_options(self.opt), default=str))
-
-
-def contradiction(record):
-    """How the numbers of a finished record contradict its own epochs, in words; "" if they do not."""
-    epochs, final = record.epochs, record.final
-    if not {f"{split}_acc" for split in SPLITS} <= final.keys():
-        return "it lacks a final accuracy"
-    numbers = [record.initial, final, record.best, record.seconds]
-    numbers += [{"val_acc": row["val_acc"]} for row in epochs]
-    if any(None in row.values() for row in numbers):  # a loss can be nan, none of these can
-        return "a number is missing in it"
-    for key, value in final.items():
-        if key in epochs[-1] and value != epochs[-1][key]:
-            return f"its final {name_of(key)} is not that of its last epoch"
-    accuracies = [row["val_acc"] for row in epochs]
-    if accuracies.index(max(accuracies)) != record.best["epoch"] - 1:
-        return "its best epoch is not the one with the highest validation accuracy"
-    for row in [final, *epochs]:
-        if not all(0 <= value <= 1 for key, value in row.items() if key.endswith("_acc")):
-            return "an accuracy is no fraction"
-    return ""
+        return recorded_options(self.opt)
 
 
 def planned(edition, folder, dataset, opt):

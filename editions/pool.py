@@ -1,4 +1,4 @@
-"""Running the jobs of an edition, several at a time, and telling how long it will take.
+"""Running the jobs of an edition, several at a time.
 
 Each run has as many threads as it is told, one unless the user says otherwise: two runs with one
 thread each get further in an hour than one after the other with two, and the numbers of an edition do
@@ -7,7 +7,7 @@ end.
 """
 
 import contextlib
-import heapq
+import math
 import os
 import subprocess
 import sys
@@ -28,8 +28,12 @@ RUNS_AT_A_TIME = "HOMEWORK_RUNS_AT_A_TIME"
 
 
 def cores():
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """The cores that this process may use: those it is bound to, and no more than a container's quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        count = min(count, math.ceil(int(quota) / int(period)))
+    return count
 
 
 def threads_each(asked):
@@ -68,7 +72,7 @@ def run_all(left, jobs, threads):
             pool.stop()
             executor.shutdown()
             pool.bar.close()
-            notice("stopped; what was trained is kept, and the same command goes on")
+            notice("stopped; what was trained is kept, and the same command continues")
             raise Stopped(stopped.signum, told=True) from None
         finally:
             pool.stop()
@@ -89,11 +93,10 @@ class Pool:
         self.under_way = {}  # {title of a job: its process}
         self.stopping = False
         self.done = dict.fromkeys((job.title for job in left), 0)  # epochs
-        self.first = {}  # {title: (epochs done when its first epoch began, when that was)}
-        self.pace = {}  # {title: seconds per epoch, measured}
         self.bar = tqdm(
             total=sum(job.epochs for job in left),
-            bar_format="{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} epochs{postfix}",
+            bar_format="{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} epochs, {remaining} left",
+            smoothing=0,  # the mean pace: epochs of different models take turns
             disable=None,
             leave=False,
         )
@@ -102,7 +105,7 @@ class Pool:
         """Run one job to its end; where that leaves no result, note its failure."""
         with contextlib.suppress(InputError):
             job.result()  # another reproduce.py has run it in the meantime
-            self.advance(job, job.epochs, trained=False)
+            self.advance(job, job.epochs)
             self.bar.write(
                 f"{job.title}: already finished by another process; kept", file=sys.stderr
             )
@@ -138,11 +141,11 @@ class Pool:
         except InputError as error:
             left_none = "" if process.returncode else "left no record that can be used: "
             job.failure = f"{left_none}{error}"
-        self.advance(job, job.epochs, trained=not job.failure)
+        self.advance(job, job.epochs)
         outcome = "failed" if job.failure else "finished"
         self.bar.write(
             f"{job.title}: {outcome} after {in_words(time.monotonic() - started)}"
-            f"{self.time_left()}{job.failure and f': {job.failure}'}",
+            f"{job.failure and f': {job.failure}'}",
             file=sys.stderr,
         )
 
@@ -188,54 +191,8 @@ class Pool:
             for process in self.under_way.values():
                 process.terminate()  # SIGINT would be ignored by those of a shell's `&`
 
-    def advance(self, job, epochs, trained=True):
-        """Note that so many epochs of a run are done, or will not be: then they were not `trained`."""
-        now = time.monotonic()
+    def advance(self, job, epochs):
+        """Note that so many epochs of a run are done, or will not be."""
         with self.turn:
-            before, began = self.first.setdefault(job.title, (epochs, now))
-            if trained and epochs > before:
-                self.pace[job.title] = (now - began) / (epochs - before)
             self.bar.update(epochs - self.done[job.title])
             self.done[job.title] = epochs
-        self.bar.set_postfix_str(self.time_left().removeprefix("; "))
-
-    def time_left(self):
-        """'; about 3 min 20 s left', or '' before an epoch was measured, and in the last second."""
-        with self.turn:
-            seconds = self.seconds_left()
-        return f"; about {in_words(seconds)} left" if seconds >= 1 else ""
-
-    def seconds_left(self):
-        """The seconds until the last run ends: those under way to their ends, the others in turn.
-
-        A run's epochs take what they took so far; before it starts, what its kind was measured to
-        take, as a multiple of what was expected of it. 0 where nothing was measured.
-        """
-        if not self.pace:
-            return 0.0
-        ratios = [
-            (kind_of(job), self.pace[job.title] / job.pace)
-            for job in self.left
-            if job.title in self.pace
-        ]
-
-        def remaining(job):
-            if job.title in self.pace:
-                return (job.epochs - self.done[job.title]) * self.pace[job.title]
-            alike = [ratio for kind, ratio in ratios if kind == kind_of(job)]
-            alike = alike or [ratio for _, ratio in ratios]
-            return job.startup + job.epochs * job.pace * sum(alike) / len(alike)
-
-        unfinished = [job for job in self.left if self.done[job.title] < job.epochs]
-        ends = [remaining(job) for job in unfinished if job.title in self.under_way]
-        ends += [0.0] * (self.jobs - len(ends))
-        heapq.heapify(ends)
-        for job in unfinished:
-            if job.title not in self.under_way:
-                heapq.heappush(ends, heapq.heappop(ends) + remaining(job))
-        return max(ends)
-
-
-def kind_of(job):
-    """What runs have in common whose expected times are wrong by the same factor."""
-    return job.command[:2]

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import re
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from utils import InputError, notice
 
 DEFAULT = utils.ROOT / "data" / "intel_landscapes.npz"
 STANDIN = utils.ROOT / "data" / "synthetic.npz"
+PHOTOGRAPHS = {".jpg", ".jpeg", ".png"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,13 @@ def open_data(data_path):
         )
         if not path.exists():
             _draw_standin(path)
+    if path.is_dir() and not (path / "train_images.npy").exists():
+        inside = itertools.chain(path.glob("*.*"), path.glob("*/*.*"), path.glob("*/*/*.*"))
+        if any(file.suffix.lower() in PHOTOGRAPHS for file in inside):
+            raise InputError(
+                f"{path}: that is a folder of photographs; run 'python data/prepare.py images "
+                "SEG_TRAIN SEG_TEST', which makes a data file of them"
+            )
     try:
         arrays = read_data(path)
     except InputError as error:

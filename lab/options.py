@@ -3,7 +3,9 @@
 import argparse
 import difflib
 import math
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import utils
@@ -13,6 +15,23 @@ PLOTS = utils.ROOT / "plots"
 NOT_IDENTIFYING = {"data_path", "plots_dir", "plot_format", "show", "resume"}
 # Options that take exactly one value which could be any word.
 ONE_VALUE = ("-data_path", "-plots_dir", "-device")
+
+# How the course's skeletons name their figures: Question 1 by a prefix and the options that differ from
+# their defaults; Question 2 spells these options out first, in this order.
+PREFIX = {"hw1-q1.py": "Q1-"}
+SPELLED_OUT = {
+    "mlp": "batch_size learning_rate epochs hidden_size dropout l2_decay layers activation optimizer "
+    "momentum",
+    "logistic_regression": "batch_size learning_rate epochs l2_decay optimizer",
+}
+
+
+def decimal_text(value):
+    """An option's value in names, tables and titles: the shortest decimal, 0.00001 and not 1e-05."""
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{Decimal(repr(value)):f}"
+    return text if len(text) <= 30 else repr(value)  # 1e300 has 301 digits
 
 
 # --------------------------------------------------------------------------------------------
@@ -25,9 +44,10 @@ def whole_number(least, most):
     def parse(text):
         digits = text.isascii() and text.isdigit() and len(text) < 100  # int() refuses thousands
         if not digits or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number from {least:,} to {most:,}, not {text[:40]}"
-            )
+            allowed = f", at least {least}" if most >= 2**31 - 1 else f" from {least} to {most:,}"
+            if digits and int(text) > most:
+                allowed = f", at most {most:,}"
+            raise argparse.ArgumentTypeError(f"must be a whole number{allowed}; not {text[:40]}")
         return int(text)
 
     return parse
@@ -46,7 +66,10 @@ def finite_number(holds, words):
         except ValueError:
             value = math.nan
         if not (holds(value) and math.isfinite(value)):
-            raise argparse.ArgumentTypeError(f"must be a number {words}, not {text}")
+            point = ""
+            if re.fullmatch(r"-?[0-9]+,[0-9]+", text):
+                point = f"; use a decimal point: {text.replace(',', '.')}"
+            raise argparse.ArgumentTypeError(f"must be a number {words}, not {text}{point}")
         return value
 
     return parse
@@ -55,6 +78,13 @@ def finite_number(holds, words):
 positive = finite_number(lambda value: value > 0, "above 0")
 non_negative = finite_number(lambda value: value >= 0, "of at least 0")
 fraction = finite_number(lambda value: 0 <= value < 1, "of at least 0 and below 1")
+
+
+def path(text):
+    """An argparse type: a path, which the empty text is not."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give a path, or leave the option out")
+    return Path(text)
 
 
 # --------------------------------------------------------------------------------------------
@@ -67,13 +97,43 @@ class Parser(argparse.ArgumentParser):
     Options have one dash, as the course's skeleton has them; two work as one.
     """
 
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        # argparse's own pattern takes -1e-5 for an option.
+        self._negative_number_matcher = re.compile(
+            r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$", re.IGNORECASE
+        )
+
     def parse_args(self, arguments):
         """The options of a list of words."""
-        return super().parse_args([one_dash(str(word)) for word in arguments])
+        words = [one_dash(str(word)) for word in arguments]
+        known = self._known_options()
+        for word in words:
+            option = word.partition("=")[0]
+            # argparse would read -hidden_sizes as -h with a value.
+            is_option = option[:1] == "-" and option[1:2].isalpha()
+            if is_option and not any(name.startswith(option) for name in known):
+                self.error(f"unrecognized arguments: {option}")
+        return super().parse_args(words)
+
+    def _known_options(self):
+        """The options of the parser and of its sub-commands."""
+        names = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                names += [
+                    name for each in action.choices.values() for name in each._known_options()
+                ]
+        return names
 
     def error(self, message):
+        """Print what is wrong, with what was probably meant, and leave with status 2."""
         _, _, unknown = message.partition("unrecognized arguments: ")
-        meant = did_you_mean(unknown.partition(" ")[0], self._option_string_actions)
+        meant = did_you_mean(unknown.partition(" ")[0], self._known_options())
+        choice = re.match(r"argument \S+: invalid choice: '(\S+)' \(choose from (.*)\)", message)
+        if choice:
+            choices = re.findall(r"[\w.]+", choice[2])
+            meant = did_you_mean(choice[1], choices)
         self.exit(2, f"{self.prog}: {message}{meant} ('{self.prog} -h' lists the options)\n")
 
 
@@ -94,7 +154,7 @@ class Option:
 
     models : those that make use of it.
     short : what it is called in a file's name.
-    title : how a figure's title says its value, "{:g} units" say, always; "" never; None: as
+    title : how a figure's title says its value, "{} units" say, always; "" never; None: as
         "name value", where it is not the default.
     """
 
@@ -105,11 +165,12 @@ class Option:
 
     def in_title(self, name, value):
         """The words for a value in a title, or ""."""
+        text = decimal_text(value).removesuffix(".0")
         if self.title is not None:
-            return self.title.format(value)
+            return self.title.format(text)
         if value == self.default:
             return ""
-        return name if value is True else f"{name.replace('_', ' ')} {value}"
+        return name if value is True else f"{name.replace('_', ' ')} {text}"
 
 
 class ModelParser(Parser):
@@ -153,24 +214,24 @@ class ModelParser(Parser):
             "seed", seed, 42, "random seed of the weights, the order of examples and dropout"
         )
         add = self.add_argument
-        add("-data_path", metavar="NPZ", help="images and labels; a folder of .npy files is read "
+        add("-data_path", type=path, metavar="NPZ", help="images and labels; a folder of .npy files is read "
             "from disk a block at a time [all] (default: data/intel_landscapes.npz or, where that "
             "file is missing, the stand-in images that the program draws itself)")  # fmt: skip
-        add("-plots_dir", type=Path, default=PLOTS, metavar="DIR",
-            help="where figures and records go [all] (default: plots, beside this script)")  # fmt: skip
+        add("-plots_dir", type=path, default=PLOTS, metavar="DIR",
+            help="where figures go, and in runs/ what belongs to each run [all] (default: plots, beside this script)")  # fmt: skip
         add("-plot_format", nargs="+", choices=["pdf", "png"], default=["pdf"],
             help="one or both [all] (default: pdf)")  # fmt: skip
         add("-show", action="store_true", help="open the figures in windows [all] (default: no)")
-        add("-resume", action="store_true", help="go on from this run's checkpoint; -epochs may be "
+        add("-resume", action="store_true", help="resume from this run's checkpoint; -epochs may be "
             "raised [all] (default: start anew)")  # fmt: skip
 
     def unused(self, opt):
-        """The options given that do nothing for the model chosen, as '-dropout, -layers'."""
-        return ", ".join(
+        """The options given that have no effect on the model chosen, as ['-dropout', '-layers']."""
+        return [
             f"-{name}"
             for name, option in self.table.items()
             if opt.model not in option.models and getattr(opt, name) != option.default
-        )
+        ]
 
     def title(self, opt):
         """The model and its settings, for the figures' titles."""
@@ -179,6 +240,23 @@ class ModelParser(Parser):
             if opt.model in option.models:
                 words.append(option.in_title(name, getattr(opt, name)))
         return ", ".join(filter(None, words))
+
+    def file_name(self, opt):
+        """The name of a run's files, for `folder.file_path`: 'Q1-mlp{quantity}-epochs-3{data}'.
+
+        Each value is an option's, or a text that joins those of a sweep.
+        """
+        skeletons = self.prog == "hw1-q2.py"
+        first = SPELLED_OUT[opt.model].split() if skeletons else []
+        words = []
+        for name in [*first, *(name for name in self.table if name not in first)]:
+            option, value = self.table[name], getattr(opt, name)
+            if name in first or value != option.default:
+                words.append(
+                    option.short if value is True else f"{option.short}-{decimal_text(value)}"
+                )
+        start = f"{PREFIX.get(self.prog, '')}{opt.model}"
+        return f"{start}{{quantity}}{''.join(f'-{word}' for word in words)}{{data}}"
 
 
 def recorded_options(opt):

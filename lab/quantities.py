@@ -4,6 +4,8 @@ Keys are those of a record's epochs and of a comparison's columns; a key that is
 option's say, is called by its own words.
 """
 
+from lab.options import decimal_text
+
 # What a sentence calls each quantity and, where that is another, what the head of a table's column does,
 # as the scripts print it.
 NAMES = {
@@ -62,7 +64,7 @@ def as_text(key, value):
         return f"{value:g}" if not isinstance(value, float) else f"{value:.{int(value < 100)}f}"
     if isinstance(value, float) and key in NAMES:
         return as_share(value) if is_accuracy(key) else f"{value:.4f}"
-    text = str(value)
+    text = decimal_text(value)
     return text.removeprefix("0") if is_accuracy(key) and text.startswith("0.") else text
 
 

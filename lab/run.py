@@ -14,7 +14,6 @@ that cannot be written holds nothing else up: it is named at the end, in an `Inc
 
 import contextlib
 import functools
-import json
 import math
 import sys
 import time
@@ -23,11 +22,10 @@ import numpy as np
 from tqdm import tqdm
 
 from lab import record
-from lab.checkpoint import Checkpoint, damaged, read_state
+from lab.checkpoint import Checkpoint, Checkpoints, Identity, NoCheckpoint, damaged, read_state
 from lab.figures import save_figure
 from lab.files import replacing
-from lab.folder import RunFolder
-from lab.keeping import Checkpoints, NoCheckpoint
+from lab.folder import RunFolder, shown
 from lab.options import recorded_options
 from lab.pictures import CAPTIONS, pictures
 from lab.process import Incomplete, Stopped, flush_or_drop
@@ -50,7 +48,7 @@ class Run:
     script : the program's file name.
     opt : the resolved options, of argparse.
     data : `dataset.Data`.
-    names : `names.Names`.
+    names : `folder.Names`.
     figures : list of `figures.Figure`.
     threads : of each process.
     """
@@ -59,21 +57,24 @@ class Run:
     code_files = ()  # that a run's numbers depend on besides the script's; see `code_version`
 
     def __init__(self, script, opt, data, names, figures, threads=1):
-        self.script, self.opt, self.data, self.names = script, opt, data, names
+        self.script, self.opt, self.data = script, opt, data
         self.figures, self.threads = figures, threads
         self.title = f"{names.title}\n{data.title}"
         self.code = code_version(script, *self.code_files)
-        self.quantities = [key for figure in figures for key in figure.curves.values()]
+        options = {k: v for k, v in recorded_options(opt).items() if k != "epochs"}
+        quantities = [key for figure in figures for key in figure.curves.values()]
+        self.identity = Identity(options, data.sha256, quantities)
         self.folder = RunFolder(opt.plots_dir, names.files, data)
+        self.checkpoints = Checkpoints(self.folder, self.identity, self.code)
         self.bar = tqdm(disable=True)
         self.initial = {}
         self.final = {}
         self.history = []  # one dict of numbers per epoch
-        self.seconds = dict.fromkeys(record.CLOCKS, 0.0)
+        self.seconds = {"training": 0.0, "evaluation": 0.0, "plotting": 0.0}
         self.snapshot = (0, {})  # after how many epochs, and the state then, ready to be written
         self.resumed_at = 0  # after how many epochs
-        self.checkpoints = Checkpoints(self.folder, names, self.identity(), self.code)
-        self.drawn = False  # the figures, all of them
+        self.drawn = []  # the paths of the figures
+        self.complete = False  # is all written that a finished run leaves?
         self.warned = False
 
     # ---- starting and stopping
@@ -82,11 +83,10 @@ class Run:
         """Refuse a plots folder that cannot be written, or where the same run is under way."""
         if self.opt.resume and not self.opt.plots_dir.is_dir():
             raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
-        drawn = [figure.quantity for figure in self.figures]
-        written = ["record", "history", "results", "predictions", "checkpoint"]
-        self.folder.take([*drawn, *CAPTIONS, *written])
+        self.folder.take([*(figure.quantity for figure in self.figures), *CAPTIONS])
         if not self.opt.resume:
-            self.checkpoints.look_for_earlier(self.opt.epochs)
+            self.checkpoints.put_aside(self.opt.epochs)
+        self.checkpoints.look_for_earlier()
         # One bar per run, which moves within the epochs; only on a terminal.
         self.bar = tqdm(
             total=self.opt.epochs,
@@ -107,51 +107,56 @@ class Run:
                 raise Incomplete(unwritten)
             if unwritten:
                 notice(unwritten)
+            elif self.complete and kind is None:
+                more = f" and {len(self.drawn) - 1} more" if len(self.drawn) > 1 else ""
+                own = shown(self.folder.own)
+                notice(f"figures: {shown(self.drawn[0])}{more}; records: {own}/")
         finally:
             self.folder.lock.release()
         if isinstance(error, KeyboardInterrupt):
             raise Stopped(*error.args[:1], told=True) from None
 
     def _keep(self, stopped):
-        """Write what a run that was stopped, or failed, has to show, and say how to go on."""
+        """Write what a run that was stopped, or failed, has to show, and say how to resume it."""
         done, _ = self.snapshot
         del self.history[done:]  # when stopped between an epoch's end and its snapshot
-        if self.final:
+        if self.final or done > self.resumed_at:
             self._write_numbers()
-        elif done > self.resumed_at and not self.checkpoints.withheld(done):
-            self._write_numbers()
+        if not self.final and done > self.resumed_at:
             self._draw_curves()
-        said = self._what_is_kept(done, stopped)
-        if said:
-            notice(f"\n{said}")
+        kept = self._what_is_kept(done, stopped)
+        if kept:
+            notice(f"\n{kept}")
 
     def _what_is_kept(self, done, stopped):
-        """What is left of a run that ended after so many epochs, and how to go on; "" after a failure
+        """What is left of a run that ended after so many epochs, and how to resume it; "" after a failure
         that left nothing.
         """
-        where = f"stopped after epoch {done} of {self.opt.epochs}"
         resume = "the same command with -resume"
-        if self.drawn:
+        if self.complete:
             return "stopped when all was written"
         if self.final:
             return (
-                f"stopped while the figures were drawn; all else is in {self.opt.plots_dir}; {resume} "
-                "draws them"
+                f"stopped while the figures were drawn; all else is in {shown(self.folder.own)}; "
+                f"{resume} draws them"
             )
-        if done and self.checkpoints.withheld(done):
-            return (
-                f"{where}; the earlier run's checkpoint, after epoch "
-                f"{self.checkpoints.earlier.epochs}, is kept; {resume} goes on from there"
-            )
+        further = self.checkpoints.further(done)
+        earlier = f"the earlier run's checkpoint, after epoch {further}, is kept; {resume} continues from it"
         if done > self.resumed_at:
+            where = f"stopped after epoch {done} of {self.opt.epochs}"
             if self.checkpoints.path in self.folder.unwritten:
                 return where
-            return f"{where}; what was trained is kept in {self.opt.plots_dir}; {resume} goes on"
+            if further:
+                return f"{where}; {earlier}"
+            return (
+                f"{where}; what was trained is kept in {shown(self.folder.own)}; {resume} continues"
+            )
         if not stopped:
             return ""
         if self.opt.resume:
             return "stopped before another epoch was finished; the checkpoint is as it was"
-        return "stopped before the first epoch was finished; nothing is kept"
+        kept = earlier if further else "nothing is kept"
+        return f"stopped before the first epoch was finished; {kept}"
 
     # ---- the loop
 
@@ -201,7 +206,7 @@ class Run:
         `state` is a dict of arrays from which the run can go on; see `load_checkpoint`.
         """
         self.say(line)
-        self.history.append(numbers)
+        self.history.append({name: float(value) for name, value in numbers.items()})
         self._warn_if_not_finite(numbers)
         # A copy, as the next epoch changes the model's arrays in place, and may be stopped half-way.
         copy = {name: np.array(value) for name, value in state.items()}
@@ -215,8 +220,8 @@ class Run:
             if not math.isfinite(value) and not self.warned:
                 self.warned = True
                 notice(
-                    f"warning: {name} became {value} in epoch {len(self.history)}; training goes "
-                    "on, but a smaller -learning_rate is likely needed"
+                    f"warning: {name} became {value} in epoch {len(self.history)}; training "
+                    "continues, but a smaller -learning_rate is likely needed"
                 )
 
     def duration(self):
@@ -231,29 +236,30 @@ class Run:
         """
         self.final = final
         self._write_numbers()  # first without the time of plotting: it may fail or be stopped
-        self._write("predictions", "npy", functools.partial(_write_predictions, outcome))
+        write = functools.partial(_write_predictions, outcome)
+        self._write(self.folder.own / "predictions.npy", write)
         with self.clock("plotting"):
             self._draw_curves()
             for quantity, figure in pictures(outcome, self.data, self.title, self.opt):
                 self._save_figure(quantity, figure)
-        self.drawn = True
-        path = self.folder.path("record", "json")
+        self.complete = True
+        path = self.folder.own / "record.json"
         with contextlib.suppress(OSError):  # what was written or missed above stays so
             self.record().write(path)
             self.folder.unwritten.pop(path, None)
 
     # ---- what it leaves
 
-    def _write(self, quantity, ending, write):
-        self.folder.write(quantity, ending, write, self._goes_on())
+    def _write(self, path, write):
+        self.folder.write(path, write, self._goes_on())
 
     def _write_numbers(self):
         """Write the checkpoint, the record and, at the end of a run, the results."""
         self.save_checkpoint()
-        self._write("record", "json", self.record().write)
-        self._write("history", "csv", self.record().write_history)
+        self._write(self.folder.own / "record.json", self.record().write)
+        self._write(self.folder.own / "history.csv", self.record().write_history)
         if self.final:
-            self._write("results", "txt", self._write_results)
+            self._write(self.folder.own / "results.txt", self._write_results)
 
     def _draw_curves(self):
         for figure in self.figures:
@@ -263,7 +269,9 @@ class Run:
     def _save_figure(self, quantity, figure):
         """Write a matplotlib figure in every format asked for."""
         for ending in self.opt.plot_format:
-            self._write(quantity, ending, functools.partial(save_figure, figure))
+            path = self.folder.figure(quantity, ending)
+            self._write(path, functools.partial(save_figure, figure))
+            self.drawn.append(path)
 
     def _write_results(self, path):
         """Write the test accuracy and the time, as the skeleton does."""
@@ -290,69 +298,65 @@ class Run:
             ranks=self.ranks,
             threads=self.threads,
             runs_at_a_time=record.runs_at_a_time(),
-            initial=self.initial,
-            epochs=[{"epoch": i, **row} for i, row in enumerate(self.history, 1)],
-            final=self.final,
+            initial=record.finite(self.initial),
+            epochs=[{"epoch": i, **record.finite(row)} for i, row in enumerate(self.history, 1)],
+            final=record.finite(self.final),
             best=record.best_epoch(self.history),
+            digest="",
             seconds={name: round(value, 3) for name, value in self.seconds.items()},
         )
 
-    def identity(self):
-        """What a checkpoint must agree in to be this run's: options but the epochs, data, quantities."""
-        options = {k: v for k, v in recorded_options(self.opt).items() if k != "epochs"}
-        whole = {**options, "data": self.data.sha256, "quantities": self.quantities}
-        return json.loads(json.dumps(whole))  # equal to what is read back: a tuple is a list there
-
     def save_checkpoint(self):
         """Write the state after the last whole epoch to the run's checkpoint."""
-        done, _ = self.snapshot
-        if not self.checkpoints.withheld(done):
-            with self.checkpoints.timed():
-                self._write("checkpoint", "npz", self._write_checkpoint)
+        with self.checkpoints.timed():
+            self._write(self.checkpoints.path, self._write_checkpoint)
 
     def _write_checkpoint(self, path):
         done, state = self.snapshot
-        about = Checkpoint(path, self.identity(), self.code, done, self.initial, self.seconds)
-        history = [[row[name] for name in self.quantities] for row in self.history[:done]]
-        self.checkpoints.write(about, history, state)
+        initial = record.finite(self.initial)
+        about = Checkpoint(self.identity, self.code, done, initial, self.seconds)
+        self.checkpoints.write(about, self.history[:done], state)
 
     def load_checkpoint(self, restore):
-        """Take up the run where its checkpoint left it, giving `restore` the state saved there.
+        """Take up the run where a checkpoint left it, giving `restore` the state saved there.
 
-        The checkpoint is one in the plots folder with this run's options and data, perhaps of a run
-        that was to train for another number of epochs; see `keeping.Checkpoints.find`. One of another
-        version of the code leaves a mark: the run's code is then 'theirs+ours'. One that is damaged,
-        or whose state `restore` refuses, is left aside. NoCheckpoint where there is none.
+        The checkpoint is one in the plots folder of this run's identity, perhaps of a run that was to
+        train for another number of epochs; see `checkpoint.Checkpoints.find`. One of another version
+        of the code leaves a mark: the run's code is then 'theirs+ours'. One that is damaged, or whose
+        state `restore` refuses, is left aside. NoCheckpoint where there is none.
         """
-        found, complaints = self.checkpoints.find(self.opt.epochs)
-        for taken in found:
+        found, complaints, none = self.checkpoints.find(self.opt.epochs)
+        taken = None
+        for path, checkpoint in found:
             try:
-                self._take_up(taken, restore)
+                self._take_up(path, checkpoint, restore)
+                taken = path
                 break
             except InputError as error:
                 complaints.append(str(error))
-        else:
-            taken = None
         for complaint in complaints:
             notice(f"note: {complaint}; left aside")
         if taken is None:
-            raise self.checkpoints.none()
-        if taken.code != self.code:
-            notice(f"note: {taken.path.name} was written by another version of the code")
-            theirs = taken.code.removesuffix(self.code).removesuffix("+")
+            raise none
+        if checkpoint.code != self.code:
+            notice(f"note: {shown(taken)} was written by another version of the code")
+            theirs = checkpoint.code.removesuffix(self.code).removesuffix("+")
             self.code = f"{theirs}+{self.code}"
-        notice(f"going on after epoch {taken.epochs} of {self.opt.epochs}")
+        if checkpoint.epochs < self.opt.epochs:
+            notice(f"resuming from epoch {checkpoint.epochs + 1} of {self.opt.epochs}")
+        else:
+            notice(f"all {self.opt.epochs} epochs are trained already")
 
-    def _take_up(self, checkpoint, restore):
+    def _take_up(self, path, checkpoint, restore):
         """Set the run to where a checkpoint left it. InputError where the state there is damaged."""
-        state, history = read_state(checkpoint, self.quantities)
+        state, history = read_state(path, checkpoint)
         try:
             restore(state)
         except (LookupError, ValueError, TypeError, RuntimeError) as error:
-            raise damaged(checkpoint.path, error) from error
+            raise damaged(path, error) from error
         self.initial, self.seconds = checkpoint.initial, checkpoint.seconds
         self.history = history
         self.snapshot = (checkpoint.epochs, state)
         self.resumed_at = checkpoint.epochs
-        self.checkpoints.last = checkpoint.path
+        self.checkpoints.written = path == self.checkpoints.path
         self.bar.initial = self.bar.n = checkpoint.epochs

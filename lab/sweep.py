@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 import utils
 from lab import comparison, dataset, seeds
+from lab.checkpoint import NoCheckpoint
 from lab.figures import save_figure
-from lab.keeping import NoCheckpoint
-from lab.names import Names, file_path
-from lab.options import ONE_VALUE
+from lab.folder import Names, file_name, run_folder, shown
+from lab.options import ONE_VALUE, decimal_text
 from lab.process import Incomplete, Stopped
+from lab.quantities import join_words, name_of
 from lab.record import FINISHED, read_record
 from utils import InputError, notice
 
@@ -30,20 +31,22 @@ class Sweep:
 
     runs : list of (opt, names): the options of a run, resolved, a single value each, and its `Names`.
     swept : {option: its values} for the options that have several; empty for a single run.
-    name : of the sweep's own files.
-    unused : the options given that the model makes no use of, as '-dropout, -layers'.
+    name : of the sweep's own files, a pattern as in `Names`.
+    unused : the options given that have no effect on the model, as ['-dropout', '-layers'].
     table : {name: `options.Option`} of all options.
     """
 
     runs: list
     swept: dict
     name: str
-    unused: str
+    unused: list
     table: dict
 
     def label(self, opt):
-        """What sets one of the runs apart: 'batch_size 32, learning_rate 0.1'."""
-        return ", ".join(f"{name} {getattr(opt, name)}" for name in self.swept)
+        """What sets one of the runs apart: 'batch size 32, learning rate 0.1'."""
+        return ", ".join(
+            f"{name.replace('_', ' ')} {decimal_text(getattr(opt, name))}" for name in self.swept
+        )
 
 
 def model_first(arguments, models):
@@ -60,16 +63,15 @@ def model_first(arguments, models):
     return arguments
 
 
-def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
+def parse(parser, arguments, resolve=None):
     """The `Sweep` of a command line, a list of words, or a text, without the program's name.
 
     Parameters
     ----------
     parser : `options.ModelParser`, whose options may be swept over, but for the switches.
-    file_name : function of (opt, parser) that names a run's files from the options as given.
-    resolve : function of (opt, parser) that checks what depends on several options.
+    resolve : function of (opt, parser) that checks what depends on several options, or None.
 
-    A value given twice, several values of an option that the model makes no use of, and a
+    A value given twice, several values of an option that has no effect on the model, and a
     combination that cannot be are the parser's errors: nothing is trained then.
     """
     if isinstance(arguments, str):  # in a notebook: q1.main("mlp -epochs 3")
@@ -85,25 +87,28 @@ def parse(parser, arguments, file_name, resolve=lambda opt, parser: None):
         if len(set(several)) < len(several):
             parser.error(f"argument -{name}: a value is given twice")
         if given.model not in parser.table[name].models:
-            parser.error(f"argument -{name}: {given.model} makes no use of it, so takes no sweep")
+            parser.error(
+                f"argument -{name}: has no effect on {called(given.model)}, so takes no sweep"
+            )
 
     def options(chosen):
         return argparse.Namespace(**{**vars(given), **chosen})
 
-    planned = []
+    runs = []
     for combination in itertools.product(*values.values()):
         opt = options(dict(zip(values, combination, strict=True)))
-        resolve(opt, parser)
-        any_epochs = tuple(
-            file_name(options({**vars(opt), "epochs": epochs}), parser)
-            for epochs in ("*", parser.table["epochs"].default)
-        )
-        planned.append((opt, Names(file_name(opt, parser), any_epochs, parser.title(opt))))
+        if resolve:
+            resolve(opt, parser)
+        runs.append((opt, Names(parser.file_name(opt), parser.title(opt))))
     # No value has an underscore in it, so names that are equal are those of equal sweeps.
-    joined = options({n: "_".join(map(str, v)) if len(v) > 1 else v[0] for n, v in values.items()})
-    unused = parser.unused(planned[0][0])
-    name = file_name(joined, parser)
-    return Sweep(planned, swept, name, unused, parser.table)
+    joined = {n: "_".join(map(decimal_text, v)) if len(v) > 1 else v[0] for n, v in values.items()}
+    name = parser.file_name(options(joined))
+    return Sweep(runs, swept, name, parser.unused(runs[0][0]), parser.table)
+
+
+def called(model):
+    """What a sentence calls a model: 'logistic regression', 'the MLP'."""
+    return {"mlp": "the MLP", "perceptron": "the perceptron"}.get(model, model.replace("_", " "))
 
 
 def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
@@ -119,7 +124,8 @@ def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_pat
     first, _ = sweep.runs[0]
     data = open_data(first)
     if sweep.unused:
-        notice(f"note: {first.model} makes no use of {sweep.unused}")
+        have = "have" if len(sweep.unused) > 1 else "has"
+        notice(f"note: {join_words(sweep.unused)} {have} no effect on {called(first.model)}")
     result = _train_several(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
     if first.show:
         utils.show_figures()
@@ -136,7 +142,7 @@ def _train_several(sweep, train, data):
         try:
             results[-1] = _train_or_start(train, opt, names, data)
         except Stopped as stopped:
-            told = "the same command with -resume goes on with it and with the runs after it"
+            told = "the same command with -resume continues with it and the runs after it"
             notice(f"the sweep was stopped in {where}; {told}")
             raise Stopped(stopped.signum, told=True) from None
         except (InputError, Incomplete, MemoryError) as error:
@@ -166,12 +172,12 @@ def _compare(sweep, ended, data):
     first, _ = sweep.runs[0]
 
     def path(quantity, ending):
-        return file_path(first.plots_dir, sweep.name, data, quantity, ending)
+        return first.plots_dir / f"{file_name(sweep.name, data, quantity)}.{ending}"
 
     there = []
     for opt, names in ended:
         try:
-            file = file_path(opt.plots_dir, names.files, data, "record", "json")
+            file = run_folder(opt.plots_dir, names.files, data) / "record.json"
             record = read_record(file)
             if record.status != FINISHED:
                 raise InputError(f"{file}: is of an interrupted run")
@@ -193,5 +199,7 @@ def _compare(sweep, ended, data):
     print(f"\n{comparison.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
     comparison.write_table(rows, lambda ending: path("sweep", ending))
     for quantity, figure in figures:
+        word = name_of(quantity).replace(" ", "-")
         for ending in first.plot_format:
-            save_figure(figure, path(quantity, ending))
+            save_figure(figure, path(word, ending))
+    notice(f"table and figures of the sweep: {shown(path('sweep', 'csv'))} and beside it")

@@ -118,20 +118,24 @@ def tiny_npz(tmp_path):
 
 def record_of(folder):
     """The record of the only run in a plots folder."""
-    (path,) = Path(folder).glob("*record*.json")
+    (path,) = Path(folder).glob("runs/*/record.json")
     return json.loads(path.read_text())
 
 
 def numbers(folder):
-    """The record of the only run in a folder, as text without the time that it took."""
+    """The record of the only run in a folder, as text without the time that it took.
+
+    Nor the digest, which is of where the data lay, too.
+    """
     record = record_of(folder)
+    del record["digest"]
     assert set(record.pop("seconds")) == {"training", "evaluation", "plotting"}
     return json.dumps(record)
 
 
 def remove_record(folder):
     """So that the next run's is the only one: its name may hold another number of epochs."""
-    for path in Path(folder).glob("*record*"):
+    for path in Path(folder).glob("runs/*/record.json"):
         path.unlink()
 
 
@@ -144,9 +148,19 @@ def snapshot(folder):
 
 
 def left_behind(folder):
-    """The names of temporary files in a plots folder. The lock's file is none: it stays."""
-    names = (path.name for path in Path(folder).iterdir())
-    return [name for name in names if name.startswith(".") and not name.endswith(".lock")]
+    """The names of temporary files in a plots folder."""
+    return [path.name for path in Path(folder).rglob(".*")]
+
+
+def checkpoints_in(folder):
+    """The paths of all checkpoints in a plots folder."""
+    return sorted(Path(folder).glob("runs/*/checkpoint*.npz"))
+
+
+def without_places(err):
+    """Standard error without the last line of a finished run, which says where its files are."""
+    starts = ("figures: ", "table and figures")
+    return "".join(line for line in err.splitlines(True) if not line.startswith(starts))
 
 
 # --------------------------------------------------------------------------------------------
@@ -201,7 +215,8 @@ def run_main(monkeypatch, capsys):
         finally:
             for number, handler in before:  # after a stop they are left at the system's
                 signal.signal(number, handler)
-        return Outcome(status, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        return Outcome(status, out, without_places(err))
 
     return run
 
@@ -294,7 +309,7 @@ class Child:
         out = "" if self.stdout.closed else self.stdout.read()
         self.wait()
         self._err.seek(0)
-        return out, self._err.read()
+        return out, without_places(self._err.read())
 
     def close(self):
         self.kill()

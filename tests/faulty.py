@@ -49,8 +49,8 @@ def owner_of(where, script):
 
 def checkpoints_after_every_epoch(patched):
     """Have every run write one, however short its epochs."""
-    patched.setattr("lab.keeping.CHECKPOINT_SECONDS", 0)
-    patched.setattr("lab.keeping.CHECKPOINT_SHARE", math.inf)
+    patched.setattr("lab.checkpoint.CHECKPOINT_SECONDS", 0)
+    patched.setattr("lab.checkpoint.CHECKPOINT_SHARE", math.inf)
 
 
 def faults(script, *planted):

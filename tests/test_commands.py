@@ -28,7 +28,7 @@ from matplotlib.text import Text
 from lab import pictures
 from lab.dataset import open_data
 from lab.files import NotWritten
-from lab.names import file_path
+from lab.folder import run_folder
 from lab.process import Incomplete
 from utils import InputError
 
@@ -171,26 +171,18 @@ def check_files(plots, script, model, options):
     """The files that the run should leave, under its name, and no others."""
     formats = {ending for ending in ("pdf", "png") if ending in options} or {"pdf"}
     figures = ["training-loss", "validation-accuracy"] if script == "q2" else FIGURES[model]
-    figures = [*figures, "confusion", "mistakes"]
-    expected = {(quantity, ending) for quantity in figures for ending in formats}
-    expected |= {("predictions", "npy")}
-    expected |= {("checkpoint", "npz"), ("record", "json"), ("history", "csv")}
-    expected |= {("results", "txt"), ("run", "lock")}
-    found = set()
-    for path in plots.iterdir():
-        before, after = (f"{model}-", "-") if script == "q2" else ("", "")
-        (quantity,) = {
-            word
-            for word, _ in expected
-            if re.search(f"(^|[.-]){before}{word}({after}|[.])", path.name)
-        }
-        found.add((quantity, path.suffix[1:]))
-        assert path.name.startswith(".") == (path.suffix == ".lock")
-        if path.suffix == ".txt":
-            text = r"Final test acc: [01]\.\d+\nTraining time: \d+ minutes and \d+ seconds\n"
-            assert re.fullmatch(text, path.read_text())
-    assert found == expected
-    assert len(list(plots.iterdir())) == len(expected)
+    start = model if script == "q2" else f"Q1-{model}"
+    (own,) = (plots / "runs").iterdir()
+    settings = own.name.removeprefix(start)
+    assert {path.name for path in plots.iterdir()} == {
+        f"{start}-{quantity}{settings}.{ending}"
+        for quantity in [*figures, "confusion", "mistakes"]
+        for ending in formats
+    } | {"runs"}
+    books = {"predictions.npy", "checkpoint.npz", "record.json", "history.csv", "results.txt"}
+    assert {path.name for path in own.iterdir()} == books | {"lock"}
+    text = r"Final test acc: [01]\.\d+\nTraining time: \d+ minutes and \d+ seconds\n"
+    assert re.fullmatch(text, (own / "results.txt").read_text())
 
 
 @pytest.mark.draws("pictures")
@@ -306,7 +298,7 @@ def test_no_two_different_runs_share_a_file(request, tmp_path, tiny_npz, script)
     paths = set()
     for words, data in runs:
         ((_, names),) = request.getfixturevalue(script).parse_arguments(words).runs
-        paths.add(file_path(tmp_path, names.files, open_data(data), "record", "json"))
+        paths.add(run_folder(tmp_path, names.files, open_data(data)))
     assert len(paths) == len(runs)
 
 
@@ -329,11 +321,11 @@ def test_the_longest_names_still_fit_and_are_resumed(request, run_main, tmp_path
         for epochs, more in ((1, []), (10, ["-resume"]))
     )
     assert (first.status, second.status) == (0, 0), first.err + second.err
-    assert "going on after epoch 1 of 10" in second.err
-    names = [path.stem for path in (tmp_path / "plots").iterdir()]
+    assert "resuming from epoch 2 of 10" in second.err
+    names = [path.name for path in (tmp_path / "plots" / "runs").iterdir()]
     if script == "q2":
         assert all(re.search("-[0-9a-f]{16}$", name) for name in names)  # all were too long
-    assert sum("record" in name for name in names) == 2
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("name", ["..", "-x", "a b", "*", "%s", "é", "con\nrol", "{}", "{0.x}"])
@@ -348,7 +340,7 @@ def test_no_name_of_a_data_file_escapes_the_folder(q1, run_main, tmp_path, name)
     assert outcome.status == 0, outcome.err
     assert outcome.err == ""
     new = set(snapshot(tmp_path)) - set(before) - {"plots"}
-    assert all(re.fullmatch(r"plots/[A-Za-z0-9_.-]+", path) for path in new)
+    assert all(re.fullmatch(r"plots/(runs/)?[A-Za-z0-9_.-]+(/[a-z.]+)?", path) for path in new)
 
 
 @pytest.mark.parametrize("script", ["q1", "q2"])
@@ -459,7 +451,7 @@ def test_a_loss_that_is_not_finite_is_said_once(
     said = [line for line in outcome.err_lines if line.strip()]
     assert len(said) == 1, outcome.err
     assert re.search(r"\b(nan|inf)\b", said[0])
-    text = next((tmp_path / "plots").glob("*record*.json")).read_text()
+    text = next((tmp_path / "plots").glob("runs/*/record.json")).read_text()
     assert "NaN" not in text and "Infinity" not in text  # which JSON does not have
     assert len(json.loads(text)["epochs"]) == 4
     assert list((tmp_path / "plots").glob("*.pdf"))
@@ -760,6 +752,32 @@ def test_an_unknown_word_is_one_line(q1, run_main, word, said):
     assert said in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("script", "words", "said"),
+    [
+        ("q1", ["perceptro"], "did you mean perceptron?"),
+        ("q1", ["mlp", "-hidden_sizes", 3], "did you mean -hidden_size?"),
+        ("q1", ["mlp", "-epochs", 0], "must be a whole number, at least 1; not 0"),
+        ("q2", ["mlp", "-layers", 101], "must be a whole number, at most 100; not 101"),
+        ("q1", ["mlp", "-learning_rate", "0,001"], "use a decimal point: 0.001"),
+        ("q1", ["logistic_regression", "-l2_penalty", "-1e-5"], "of at least 0, not -1e-5"),
+        ("q2", ["mlp", "-optimizer", "adm"], "did you mean adam?"),
+        ("q1", ["mlp", "-plots_dir", ""], "-plots_dir: is empty"),
+        ("q1", ["mlp", "-data_path", ""], "-data_path: is empty"),
+    ],
+)
+def test_a_refusal_says_what_to_do(request, run_main, script, words, said):
+    outcome = run_main(request.getfixturevalue(script), *words)
+    check_refused(outcome, said)
+
+
+def test_a_folder_of_photographs_is_told_from_a_data_set(q1, run_main, tmp_path):
+    (tmp_path / "seg_train" / "forest").mkdir(parents=True)
+    (tmp_path / "seg_train" / "forest" / "8.jpg").touch()
+    outcome = run_main(q1, "mlp", "-data_path", tmp_path / "seg_train")
+    check_refused(outcome, "a folder of photographs", "python data/prepare.py images")
+
+
 def test_main_works_in_a_notebook(q1, q2, monkeypatch, capsys, tmp_path, tiny_npz):
     """It takes a list, asks nothing of sys.argv, returns what was trained, and raises to say why not."""
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
@@ -776,7 +794,7 @@ def test_main_works_in_a_notebook(q1, q2, monkeypatch, capsys, tmp_path, tiny_np
         raise NotWritten(28, "No space left on device", str(path))
 
     monkeypatch.setattr("lab.run.save_figure", no_room)
-    with pytest.raises(Incomplete, match="not written: .*accs.pdf"):
+    with pytest.raises(Incomplete, match="not written: .*-accs-.*pdf"):
         q1.main(["mlp", *where])
     monkeypatch.setattr(q1.MLP, "train_epoch", lambda *_, **__: os.kill(os.getpid(), 2))
     with pytest.raises(KeyboardInterrupt):  # as a notebook's button for it does
@@ -811,12 +829,28 @@ def test_a_run_from_another_folder(tmp_path, tiny_npz, script, arguments):
         cwd=tmp_path, env=environment,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
+    first = "accs" if script == "hw1-q1.py" else "training-loss"
+    figures, records = re.fullmatch(
+        r"figures: (.*) and \d more; records: (.*)/\n", process.stderr
+    ).groups()
+    assert f"-{first}-" in figures and (tmp_path / figures).is_file()
+    assert (tmp_path / records / "record.json").is_file()
     assert record_of(tmp_path / "my plots")["ranks"] == 1  # whatever a cluster has set
     name = script.removeprefix("hw1-").removesuffix(".py")
     check_output(process.stdout, name, arguments[0], 2)
     check_record(record_of(tmp_path / "my plots"), process.stdout, name, arguments[0], 2)
     check_files(tmp_path / "my plots", name, arguments[0], arguments)
+
+
+def test_a_console_that_is_not_utf_8(tmp_path, tiny_npz):
+    """A character that it lacks, the sign of a table of seeds, is written in another way."""
+    where = ["-data_path", tiny_npz, "-plots_dir", tmp_path / "x"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = run_script(
+        "hw1-q1.py", "perceptron", "-epochs", 1, "-seed", 1, 2, *where, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\xb1 val" in done.stdout
 
 
 def test_the_exit_status_of_a_refusal(tmp_path):

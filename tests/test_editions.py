@@ -73,7 +73,7 @@ def test_kth_configurations(q1, run_main, blank_figures, tmp_path, cifar_npz, op
             penalty = epoch[f"{split}_cost"] - epoch[f"{split}_loss"]
             assert penalty == pytest.approx(l2_penalty / 2 * epoch["w_norm"] ** 2, abs=1e-12)
     for quantity in ("accs", "cost", "loss", "w_norms", "weights", "weight-histogram", "confusion"):
-        assert len(list((tmp_path / "plots").glob(f"*-{quantity}.png"))) == 1
+        assert len(list((tmp_path / "plots").glob(f"*-{quantity}-*.png"))) == 1
 
 
 @pytest.mark.draws
@@ -85,7 +85,7 @@ def test_weights_of_grey_images_are_drawn(
         q1, model, "-epochs", 1, "-data_path", octmnist_npz, "-plots_dir", tmp_path / "plots"
     )
     assert outcome.status == 0, outcome.err
-    assert list((tmp_path / "plots").glob("*-weights.pdf"))
+    assert list((tmp_path / "plots").glob("*-weights-*.pdf"))
 
 
 def test_every_command_of_the_octmnist_edition_runs(

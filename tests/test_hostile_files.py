@@ -18,7 +18,14 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import leave_figures_blank, numbers, remove_record, run_forked, tiny_arrays
+from conftest import (
+    checkpoints_in,
+    leave_figures_blank,
+    numbers,
+    remove_record,
+    run_forked,
+    tiny_arrays,
+)
 from faulty import checkpoints_after_every_epoch, faults
 from files import Trap, header, npy, says
 from hypothesis import HealthCheck, given, settings
@@ -56,7 +63,9 @@ def a_run(request, run_main, monkeypatch, tmp_path, tiny_npz):
 
 def checkpoint_of(folder):
     """The paths of the only run's last checkpoint and of the one before."""
-    before, last = sorted(folder.glob("*checkpoint*"), key=lambda path: "before" not in path.name)
+    before, last = sorted(
+        folder.glob("runs/*/checkpoint*"), key=lambda path: "before" not in path.name
+    )
     return last, before
 
 
@@ -147,7 +156,7 @@ def test_whatever_array_is_wrong_the_checkpoint_before_is_taken(a_run, tmp_path,
             outcome = a_run(case, "x", 4, "-resume")
             assert outcome.status == 0, (name, wrong, outcome.err)
             assert last.name in outcome.err_lines[0], (name, wrong, outcome.err)
-            assert "going on after epoch" in outcome.err_lines[1]
+            assert "resuming from epoch" in outcome.err_lines[1]
             assert numbers(tmp_path / "x") == numbers(tmp_path / "whole"), (name, wrong)
             shutil.rmtree(tmp_path / "x")
 
@@ -169,8 +178,8 @@ def test_numbers_that_would_lead_astray(a_run, tmp_path, name, value):
     rewrite(last, lambda arrays: arrays.update({name: value}))
     assert a_run("perceptron", "x", 4, "-resume").status == 0
     rewrite(before, lambda arrays: arrays.update({name: value}))
-    for path in (last, *(tmp_path / "x").glob("*epochs-4*")):
-        path.unlink(missing_ok=True)
+    for path in set(checkpoints_in(tmp_path / "x")) - {before}:
+        path.unlink()
     outcome = a_run("perceptron", "x", 4, "-resume")
     assert outcome.status == 2 and before.name in outcome.err
 
@@ -180,6 +189,7 @@ def test_numbers_that_would_lead_astray(a_run, tmp_path, name, value):
     [
         lambda meta: meta.update(epochs=10**30),
         lambda meta: meta.update(epochs=-1),
+        lambda meta: meta.update(epochs=0),
         lambda meta: meta.update(epochs=True),
         lambda meta: meta.update(epochs=2.0),
         lambda meta: meta.update(epochs=1),
@@ -190,8 +200,10 @@ def test_numbers_that_would_lead_astray(a_run, tmp_path, name, value):
         lambda meta: meta["seconds"].update(training="long"),
         lambda meta: meta.update(identity=[]),
         lambda meta: meta.pop("identity") and None,
-        lambda meta: meta["identity"].update(seed={"deep": 1}),
-        lambda meta: meta["identity"].update(seed=[[[1]]]),
+        lambda meta: meta["identity"].update(another=1),
+        lambda meta: meta["identity"]["options"].update(seed={"deep": 1}),
+        lambda meta: meta["identity"]["options"].update(seed=[[[1]]]),
+        lambda meta: meta["identity"].update(quantities=[1]),
         lambda meta: [meta],
         lambda meta: meta.update(extra="x" * 2**21),
     ],
@@ -203,7 +215,7 @@ def test_meta_data_that_are_wrong(a_run, tmp_path, change):
     rewrite_meta(last, change)
     outcome = a_run("perceptron", "x", 3, "-resume")
     assert outcome.status == 2 and outcome.out == ""
-    assert last.name in outcome.err or "epoch 1000" in outcome.err
+    assert last.name in outcome.err
     assert len(outcome.err) < 2000
 
 
@@ -221,11 +233,24 @@ def test_a_damaged_checkpoint_is_not_kept_as_the_one_before(a_run, tmp_path):
 def test_a_run_that_starts_anew_keeps_nothing_of_the_old(a_run, monkeypatch, tmp_path):
     """A program changed since, say: -resume must not take up what it had trained before."""
     assert a_run("perceptron", "x", 5).status == 0
-    assert len(checkpoint_of(tmp_path / "x")) == 2
-    monkeypatch.setattr("lab.keeping.CHECKPOINT_SECONDS", 3600)  # only the one at the end
+    assert len(checkpoints_in(tmp_path / "x")) == 2
+    monkeypatch.setattr("lab.checkpoint.CHECKPOINT_SECONDS", 3600)  # only the one at the end
     assert a_run("perceptron", "x", 5).status == 0
-    (path,) = (tmp_path / "x").glob("*checkpoint*")
-    assert "before" not in path.name
+    (path,) = checkpoints_in(tmp_path / "x")
+    assert path.name == "checkpoint.npz"
+
+
+def test_a_new_start_beside_a_damaged_checkpoint_keeps_the_one_before(
+    a_run, q1, monkeypatch, tmp_path
+):
+    assert a_run("perceptron", "x", 3).status == 0
+    last, _ = checkpoint_of(tmp_path / "x")
+    last.write_bytes(b"damaged")
+    with monkeypatch.context() as patched:
+        patched.setattr(q1.Perceptron, "train_epoch", lambda *_, **__: os.kill(os.getpid(), 2))
+        assert "after epoch 3, is kept" in a_run("perceptron", "x", 3).said[0]
+    (kept,) = set(checkpoints_in(tmp_path / "x")) - {last}
+    assert read_checkpoint(kept).epochs == 3
 
 
 def hostile(path, member, data, compression=zipfile.ZIP_STORED):
@@ -271,12 +296,12 @@ def test_what_is_no_file_among_the_checkpoints(a_run, tmp_path):
     """A folder and a pipe are said; a link to nowhere is as good as nothing."""
     assert a_run("perceptron", "x", 3).status == 0
     paths = checkpoint_of(tmp_path / "x")
-    names = [paths[0].name.replace("epochs-3", f"epochs-{epochs}") for epochs in (1, 2, 4)]
+    names = ["checkpoint-1.npz", "checkpoint-2.npz", "checkpoint-3.npz"]
     for path in paths:
         path.unlink()
-    (tmp_path / "x" / names[0]).mkdir()
-    (tmp_path / "x" / names[1]).symlink_to(tmp_path / "nowhere")
-    os.mkfifo(tmp_path / "x" / names[2])
+    paths[0].with_name(names[0]).mkdir()
+    paths[0].with_name(names[1]).symlink_to(tmp_path / "nowhere")
+    os.mkfifo(paths[0].with_name(names[2]))
     outcome = a_run("perceptron", "x", 3, "-resume")
     assert outcome.status == 2 and len(outcome.err_lines) == 3
     assert names[0] in outcome.err_lines[0] and names[2] in outcome.err_lines[1]
@@ -293,15 +318,17 @@ def test_the_refusal_says_what_differs(a_run, tmp_path):
         assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1)
         return outcome.err
 
-    assert "-learning_rate 0.001 in place of 0.2;" in refusal("-learning_rate", 0.2)
+    assert "used -learning_rate 0.001, you asked for 0.2;" in refusal("-learning_rate", 0.2)
     line = refusal("-learning_rate", 0.1, "-seed", 8)
-    assert "-seed 7 in place of 8;" in line and "-learning_rate" not in line
-    assert "-standardize false in place of true" in refusal("-standardize")
+    assert "used -seed 7, you asked for 8;" in line and "-learning_rate" not in line
+    assert "used -standardize false, you asked for true;" in refusal("-standardize")
+    line = refusal("-learning_rate", 0.00001)
+    assert "used -learning_rate 0.001, you asked for 0.00001;" in line
     other = tmp_path / "tiny.npz"
     ours = open_data(other).sha256
     np.savez(other, **tiny_arrays(seed=3))
     theirs = open_data(other).sha256
-    assert f"other data (SHA-256 {ours[:8]}, not {theirs[:8]})" in refusal(data=other)
+    assert f"other data (SHA-256 '{ours[:8]}', not '{theirs[:8]}')" in refusal(data=other)
     shutil.rmtree(tmp_path / "x")
     assert a_run("perceptron", "x", 2).status == 0
     assert "nearest" not in refusal()
@@ -311,7 +338,7 @@ def test_a_strangers_words_are_not_put_on_the_terminal(a_run, tmp_path):
     """Options that a checkpoint claims may hold anything, escape sequences among them."""
     assert a_run("perceptron", "x", 2).status == 0
     for path in checkpoint_of(tmp_path / "x"):
-        rewrite_meta(path, lambda meta: meta["identity"].update(seed="\x1b[2J\n" * 1000))
+        rewrite_meta(path, lambda meta: meta["identity"]["options"].update(seed="\x1b[2J\n" * 99))
     outcome = a_run("perceptron", "x", 2, "-resume")
     assert outcome.status == 2 and len(outcome.err_lines) == 1
     assert "\x1b" not in outcome.err and len(outcome.err) < 600
@@ -388,8 +415,8 @@ def specimens(q1, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         leave_figures_blank(patched)
         assert run_forked(q1, "perceptron", *arguments, prepare=faults(q1)).status == 0
-    (record,) = (folder / "plots").glob("*record.json")
-    (checkpoint,) = (folder / "plots").glob("*-checkpoint.npz")
+    (record,) = (folder / "plots").glob("runs/*/record.json")
+    (checkpoint,) = (folder / "plots").glob("runs/*/checkpoint.npz")
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name in cifar_batches.BATCHES.values():
@@ -433,8 +460,7 @@ def read(kind, folder, specimens, content):
     if kind == "record":
         read_record(path)
     elif kind == "checkpoint":
-        checkpoint = read_checkpoint(path)
-        read_state(checkpoint, checkpoint.identity["quantities"])
+        read_state(path, read_checkpoint(path))
     else:
         utils.read_npz(path)
 

@@ -19,7 +19,7 @@ def test_a_data_files_name_is_drawn_as_it_is(q1, run_main, blank_figures, tmp_pa
         q1, "mlp", "-hidden_size", 3, "-epochs", 1, "-data_path", path, "-plots_dir", tmp_path / "x"
     )
     assert (outcome.status, outcome.err) == (0, "")
-    assert list((tmp_path / "x").glob("*-accs.pdf"))
+    assert list((tmp_path / "x").glob("*-accs-*.pdf"))
 
 
 @pytest.mark.parametrize("script", ["q1", "q2"])
@@ -59,6 +59,20 @@ def test_a_package_that_is_missing_is_found_out_before_the_work(tmp_path):
     assert "none.npz" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("script", "package"),
+    [("hw1-q1.py", "numpy"), ("hw1-q2.py", "torch"), ("hw1-q3.py", "threadpoolctl")]
+    + [("reproduce.py", "numpy"), ("check.py", "numpy")],
+)
+def test_a_package_that_is_missing_is_one_line(tmp_path, script, package):
+    text = f"raise ModuleNotFoundError('No module', name='{package}')\n"
+    (tmp_path / f"{package}.py").write_text(text)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run_script(script, "x", env=environment)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert done.stderr.startswith(f"{script}: the package {package} is missing; ")
+
+
 def test_a_newline_in_a_name_is_still_one_line(q1, run_main, tmp_path):
     outcome = run_main(q1, "perceptron", "-data_path", tmp_path / "no\nsuch.npz")
     assert (outcome.status, outcome.out, len(outcome.err_lines)) == (2, "", 1)
@@ -69,7 +83,7 @@ def test_a_checkpoint_that_lacks_an_array(q1, run_main, blank_figures, tmp_path,
     """Where there is none before it."""
     arguments = ["perceptron", "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
     assert run_main(q1, *arguments, "-epochs", 2).status == 0
-    (path,) = (tmp_path / "plots").glob("*checkpoint.npz")
+    (path,) = (tmp_path / "plots").glob("runs/*/checkpoint.npz")
     with np.load(path) as arrays:
         kept = {name: arrays[name] for name in arrays.files if name != lacking}
     buffer = io.BytesIO()

@@ -1,7 +1,6 @@
-"""Running several at a time: threads, memory, the longest first, and the time that is left."""
+"""Running several at a time: threads, memory, cores, the longest first."""
 
 import os
-import random
 import sys
 import threading
 
@@ -11,18 +10,12 @@ from editions import pool
 
 
 class FakeJob:
-    """A job of a pace that was expected and one that it has, in seconds an epoch."""
+    """A job that costs a second an epoch."""
 
-    failure, output, startup = "", None, 0.0
+    failure, output, memory, argv = "", None, 1.0, ["-c", ""]
 
-    def __init__(self, title, epochs=10, expected=1.0, pace=1.0, memory=1.0, kind="mlp"):
-        self.title, self.epochs, self.pace, self.true_pace = title, epochs, expected, pace
-        self.memory, self.command = memory, ["hw1-q2.py", kind]
-        self.argv = ["-c", ""]
-
-    @property
-    def cost(self):
-        return self.epochs * self.pace
+    def __init__(self, title, epochs=10):
+        self.title, self.epochs, self.cost = title, epochs, epochs
 
     def result(self):
         raise pool.InputError("not run yet")
@@ -80,56 +73,8 @@ def test_available_memory_is_a_number_of_bytes():
     assert free == float("inf") or 2**20 < free < os.sysconf("SC_PHYS_PAGES") * 4096 * 2
 
 
-def simulate(jobs, count, at):
-    """(estimate, truth) of the seconds left when a share `at` of the whole time has passed."""
-    jobs = sorted(jobs, key=lambda job: job.cost, reverse=True)
-
-    def ends():
-        free, found = [0.0] * count, {}
-        for job in jobs:
-            start = min(free)
-            free[free.index(start)] = found[job.title] = start + job.epochs * job.true_pace
-        return found
-
-    finished = ends()
-    total = max(finished.values())
-    now = at * total
-    running = pool.Pool(jobs, count, 1)
-    for job in jobs:
-        start = finished[job.title] - job.epochs * job.true_pace
-        done = min(job.epochs, int((now - start) / job.true_pace)) if now > start else 0
-        running.done[job.title] = done
-        if now > start and done < job.epochs:
-            running.under_way[job.title] = None
-        if done:
-            running.pace[job.title] = job.true_pace
-    running.bar.close()
-    return running.seconds_left(), total - now
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_the_time_left_is_right_to_a_third_after_a_quarter(seed, count):
-    """A machine of any speed, on which each kind is expected wrongly by its own factor."""
-    rng = random.Random(seed)
-    kinds = {kind: rng.uniform(0.5, 2) * rng.uniform(0.2, 5) for kind in ("mlp", "logistic", "q1")}
-    speed = rng.uniform(0.1, 10)
-    jobs = []
-    for i in range(15):
-        kind = rng.choice(list(kinds))
-        expected = rng.uniform(0.1, 1.5)
-        true = expected * speed * (kinds[kind] ** 0.3) * rng.uniform(0.9, 1.1)
-        jobs.append(FakeJob(str(i), rng.choice([100, 200]), expected, true, kind=kind))
-    estimate, truth = simulate(jobs, count, 0.25)
-    assert estimate == pytest.approx(truth, rel=1 / 3)
-
-
-def test_a_run_that_failed_says_nothing_about_the_pace():
-    jobs = [FakeJob("a", 200), FakeJob("b", 300)]
-    running = pool.Pool(jobs, 1, 1)
-    running.advance(jobs[0], 0)
-    running.advance(jobs[0], 200, trained=False)
-    assert running.time_left() == ""
-    running.pace["a"] = 0.5
-    assert running.time_left() == "; about 2 min 30 s left"
-    running.bar.close()
+@pytest.mark.parametrize(("quota", "most"), [("150000 100000", 2), ("max 100000", 8), ("", 8)])
+def test_no_more_cores_than_a_containers_quota(monkeypatch, quota, most):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(pool.Path, "read_text", lambda path: quota)
+    assert pool.cores() == most

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, record_of, remove_record, tiny_arrays
+from conftest import ROOT, record_of, remove_record, tiny_arrays, without_places
 
 from lab import ranks
-from lab.names import Names
+from lab.folder import Names
 
 MLP = ["mlp", "-dropout", 0, "-hidden_size", 10, "-batch_size", 20, "-learning_rate", 0.1]
 
@@ -55,7 +55,7 @@ def torchrun(tmp_path, size, *arguments):
 def ours(err):
     """The lines of standard error that are the program's own and not torchrun's report."""
     report, lines = False, []
-    for line in err.splitlines():
+    for line in without_places(err).splitlines():
         report = report or line.startswith("Traceback")
         if line.strip() and not report and " torch/distributed/" not in line[:60]:
             lines.append(line)
@@ -84,10 +84,10 @@ def test_any_number_of_ranks_gives_the_single_runs_numbers(
         with torchrun(tmp_path, size, *common, *plots, "-epochs", epochs, *more) as process:
             out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err
-        assert ours(err) == (["going on after epoch 2 of 4"] if more else [])
+        assert ours(err) == (["resuming from epoch 3 of 4"] if more else [])
         lines += [line for line in out.splitlines() if line.startswith(("init", "train"))]
         assert record_of(tmp_path / "plots")["ranks"] == size
-        assert list((tmp_path / "plots").glob(f"*-ranks-{size}.json"))
+        assert list((tmp_path / "plots").glob(f"runs/*-ranks-{size}/record.json"))
         remove_record(tmp_path / "plots")
     assert run_main(q2, *common, *plots, "-epochs", 6, "-resume").status == 0
     assert_same_numbers(record_of(tmp_path / "plots"), record_of(tmp_path / "single"))
@@ -105,7 +105,7 @@ def test_ranks_draw_their_own_dropout(capsys):
         opt = SimpleNamespace(seed=seed, epochs=3, plots_dir=Path("x"))
         team = SimpleNamespace(rank=rank, size=2, agree=lambda *what: None)
         data = SimpleNamespace(title="", tag="", sha256="")
-        names = Names("{data}-{quantity}", ("", ""), "")
+        names = Names("{data}{quantity}", "")
         run = ranks.RankRun(team, "hw1-q2.py", opt, data, names, [])
         run.history = [{}] * done
         return {epoch: tuple(torch.rand(4).tolist()) for epoch in run.epochs()}
@@ -157,7 +157,7 @@ def test_ctrl_c_keeps_what_was_trained(tmp_path, data):
     record = record_of(tmp_path / "plots")
     assert record["status"] == "interrupted"
     assert record["ranks"] == 2
-    assert list((tmp_path / "plots").glob("*checkpoint*"))
+    assert list((tmp_path / "plots").glob("runs/*/checkpoint*"))
 
 
 @pytest.mark.long

@@ -4,8 +4,8 @@ import csv
 import json
 import re
 
+import msgspec
 import pytest
-from conftest import record_of
 
 from lab.record import read_record
 from utils import InputError
@@ -16,7 +16,7 @@ def record_path(q1, run_main, blank_figures, tmp_path, tiny_npz):
     """The record of a run of three epochs."""
     arguments = ["-epochs", 3, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
     assert run_main(q1, "logistic_regression", *arguments).status == 0
-    (path,) = (tmp_path / "plots").glob("*record.json")
+    (path,) = (tmp_path / "plots").glob("runs/*/record.json")
     return path
 
 
@@ -31,13 +31,14 @@ def complaint(path):
 
 
 def test_a_record_is_read_as_it_was_written(record_path):
-    assert vars(read_record(record_path)) == record_of(record_path.parent)
+    text = json.loads(record_path.read_text())
+    assert msgspec.to_builtins(read_record(record_path)) == text
     assert read_record(str(record_path)) == read_record(record_path)
 
 
 def test_the_history_as_a_table(record_path):
     """Beside the record: a row an epoch, under the record's names, to be plotted by something else."""
-    (path,) = record_path.parent.glob("*history.csv")
+    (path,) = record_path.parent.glob("history.csv")
     rows = list(csv.DictReader(path.read_text().splitlines()))
     for row, epoch in zip(rows, read_record(record_path).epochs, strict=True):
         assert {key: float(value) for key, value in row.items()} == {
@@ -50,7 +51,7 @@ def test_the_history_goes_by_name(record_path, tmp_path):
     record = read_record(record_path)
     record.epochs[1] = dict(reversed(record.epochs[1].items()))
     record.write_history(tmp_path / "again.csv")
-    (whole,) = record_path.parent.glob("*history.csv")
+    (whole,) = record_path.parent.glob("history.csv")
     assert (tmp_path / "again.csv").read_text() == whole.read_text()
 
 
@@ -58,14 +59,14 @@ def test_the_history_goes_by_name(record_path, tmp_path):
 def test_the_other_models_records(q1, run_main, blank_figures, tmp_path, tiny_npz, model):
     arguments = ["-epochs", 1, "-data_path", tiny_npz, "-plots_dir", tmp_path / "plots"]
     assert run_main(q1, model, *arguments).status == 0
-    (path,) = (tmp_path / "plots").glob("*record.json")
+    (path,) = (tmp_path / "plots").glob("runs/*/record.json")
     assert read_record(path).options["model"] == model
 
 
 def test_a_diverged_run_has_a_record_too(q1, run_main, blank_figures, tmp_path, tiny_npz):
     arguments = ["-epochs", 2, "-learning_rate", 1e30, "-data_path", tiny_npz]
     assert run_main(q1, "mlp", *arguments, "-plots_dir", tmp_path / "plots").status == 0
-    (path,) = (tmp_path / "plots").glob("*record.json")
+    (path,) = (tmp_path / "plots").glob("runs/*/record.json")
     assert read_record(path).epochs[-1]["loss"] is None
 
 
@@ -99,28 +100,24 @@ def put(value, *names):
     [
         *((without(name), name) for name in ("script", "status", "options", "data", "versions")),
         *((without(name), name) for name in ("initial", "epochs", "final", "best", "seconds")),
+        *(
+            (without(name), name)
+            for name in ("code", "ranks", "threads", "runs_at_a_time", "digest")
+        ),
         (changed(script=3), "script"),
         (changed(status="running"), "status"),
         (changed(epochs=[]), "epochs"),
         (changed(epochs={"1": {}}), "epochs"),
         (changed(options=["mlp"]), "options"),
-        (without("options", "model"), "options"),
-        (put({"deep": []}, "options", "learning_rate"), "option"),
+        (put({"deep": []}, "options", "learning_rate"), "options"),
         (without("data", "sha256"), "data"),
         (put("../../x", "data", "sha256"), "data"),
         (put(3, "data", "name"), "data"),
-        (without("epochs", 1), "epochs"),
-        (without("epochs", 1, "val_acc"), "figures"),
-        (put("0.5", "epochs", 1, "val_acc"), "numbers"),
-        (put(True, "epochs", 1, "val_acc"), "numbers"),
-        (put([0.5], "final", "test_acc"), "numbers"),
-        (without("final", "test_acc"), "test accuracy"),
+        (put("0.5", "epochs", 1, "val_acc"), "epochs"),
+        (put(True, "epochs", 1, "val_acc"), "epochs"),
+        (put([0.5], "final", "test_acc"), "final"),
         (without("seconds", "training"), "seconds"),
         (without("best", "epoch"), "best"),
-        (put(0.987, "best", "val_acc"), "best contradicts"),
-        (put(0.987, "final", "val_acc"), "contradicts its last epoch"),
-        (put(0.987, "epochs", -1, "val_acc"), "contradicts"),
-        *((without(name), name) for name in ("code", "ranks", "threads", "runs_at_a_time")),
         (changed(ranks="2"), "ranks"),
         (changed(another=1), "another"),
     ],
@@ -130,6 +127,30 @@ def test_what_is_no_record_is_refused(record_path, change, word):
     change(record)
     record_path.write_text(json.dumps(record))
     assert word in complaint(record_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed(status="interrupted"),
+        changed(threads=7),
+        without("options", "model"),
+        without("epochs", 1),
+        without("epochs", 1, "val_acc"),
+        without("final", "test_acc"),
+        put(0.987, "best", "val_acc"),
+        put(0.987, "final", "val_acc"),
+        put(0.987, "epochs", -1, "val_acc"),
+        put(0.987, "initial", "val_acc"),
+        put("0" * 64, "data", "sha256"),
+    ],
+)
+def test_a_record_that_was_changed_is_refused(record_path, change):
+    """Whatever is in it: its digest is of all of it but the seconds."""
+    record = json.loads(record_path.read_text())
+    change(record)
+    record_path.write_text(json.dumps(record))
+    assert "digest" in complaint(record_path)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +179,7 @@ def test_numbers_that_are_none_are_refused(record_path, number):
     text, changes = re.subn('(?<="test_acc": )[^,}]*', number, record_path.read_text())
     assert changes == 1
     record_path.write_text(text)
-    assert "numbers" in complaint(record_path) or len(number) > 4300  # Python's own limit for int
+    complaint(record_path)
 
 
 def test_missing_folders_and_enormous_records(tmp_path):

@@ -384,7 +384,7 @@ def test_a_latex_table_as_one_would_hand_it_in():
     assert lines[1] == r"\begin{tabular}{rrrrrrr}"
     assert lines[3].startswith("Learning rate & Validation accuracy & ")
     assert lines[5] == r"0.1 & .5000 & .1000 & .5000 & 2 & .5100 & 146 \\"
-    assert lines[6].startswith(r"\textbf{1e-05} & \textbf{.6000}")
+    assert lines[6].startswith(r"\textbf{0.00001} & \textbf{.6000}")
     assert lines[7].startswith("one class & .2500 & ")
     text = comparison.latex([{"run": r"50% of a_b & {c}\d", "test_acc": 0.5}])
     assert r"50\% of a\_b \& \{c\}\textbackslash{}d & .5000 \\" in text

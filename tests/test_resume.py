@@ -1,12 +1,11 @@
 """Runs that go on as if they had not been stopped, and runs that start anew where another was."""
 
 import io
-import re
 import sys
 
 import numpy as np
 import pytest
-from conftest import numbers, record_of, remove_record, tiny_arrays
+from conftest import checkpoints_in, numbers, record_of, remove_record, tiny_arrays
 from faulty import checkpoints_after_every_epoch
 
 from lab.checkpoint import read_checkpoint
@@ -60,7 +59,9 @@ def test_a_run_that_goes_on_ends_as_one_never_stopped(a_run, tmp_path, case):
         np.random.rand(77)
         outcome = a_run(case, "parts", epochs, *more)
         assert outcome.status == 0, outcome.err
-        assert outcome.err_lines == ([f"going on after epoch {done} of {epochs}"] if more else [])
+        assert outcome.err_lines == (
+            [f"resuming from epoch {done + 1} of {epochs}"] if more else []
+        )
         lines += epoch_lines(outcome)[:-1]  # but for the final accuracy
         done = epochs
         if epochs < 6:
@@ -76,11 +77,13 @@ def test_a_run_that_goes_on_ends_as_one_never_stopped(a_run, tmp_path, case):
     ("case", "default"), [("perceptron", 20), ("torch logistic regression", 200)]
 )
 def test_the_default_number_of_epochs_is_one_like_any_other(a_run, case, default):
-    """Though it is in no name of a file: from it to more, to it from fewer, and to it from itself."""
+    """From it to more, to it from fewer, and to it from itself."""
     assert a_run(case, "x", default - 1).status == 0
-    assert f"after epoch {default - 1} of {default}" in a_run(case, "x", None, "-resume").err
-    assert f"after epoch {default} of {default}" in a_run(case, "x", None, "-resume").err
-    assert f"after epoch {default} of {default + 2}" in a_run(case, "x", default + 2, "-resume").err
+    assert f"from epoch {default} of {default}" in a_run(case, "x", None, "-resume").err
+    assert f"all {default} epochs are trained" in a_run(case, "x", None, "-resume").err
+    assert (
+        f"from epoch {default + 1} of {default + 2}" in a_run(case, "x", default + 2, "-resume").err
+    )
 
 
 def test_resuming_for_fewer_epochs_says_where_the_checkpoint_is(a_run):
@@ -96,38 +99,48 @@ def test_resuming_where_there_is_no_folder_makes_none(a_run, tmp_path):
 
 
 @pytest.mark.parametrize("neighbour", ["-seed", "-standardize", "-l2_penalty"])
-def test_only_this_runs_checkpoints_are_opened(a_run, monkeypatch, tmp_path, neighbour):
-    """Another's may be damaged, or just being replaced; that is not this run's affair."""
+def test_only_this_runs_checkpoints_are_taken(a_run, tmp_path, neighbour):
+    """By what they say of themselves: the folder that one lies in does not count."""
     case = "logistic regression"
     more = [neighbour] if neighbour == "-standardize" else [neighbour, 7]
-    assert a_run(case, "x", 2, *more).status == 0
-    for path in (tmp_path / "x").glob("*checkpoint*"):
-        path.write_bytes(b"damaged")
+    assert a_run(case, "x", 3, *more).status == 0
+    (theirs,) = checkpoints_in(tmp_path / "x")
     assert a_run(case, "x", 2).status == 0
-    opened = []
-    monkeypatch.setattr(
-        "lab.keeping.read_checkpoint", lambda path: opened.append(path) or read_checkpoint(path)
-    )
-    outcome = a_run(case, "x", 3, "-resume")
-    assert (outcome.status, outcome.err) == (0, "going on after epoch 2 of 3\n")
-    ours = r"Q1-logistic_regression-epochs-[23]-l2-0.01-data-tiny-\w+-checkpoint(-before)?.npz"
-    assert opened and all(re.fullmatch(ours, path.name) for path in opened)
+    (ours,) = set(checkpoints_in(tmp_path / "x")) - {theirs}
+    ours.replace(theirs.with_name("checkpoint-before.npz"))
+    theirs.replace(ours)
+    assert a_run(case, "whole", 4).status == 0
+    remove_record(tmp_path / "x")
+    outcome = a_run(case, "x", 4, "-resume")
+    assert (outcome.status, outcome.err) == (0, "resuming from epoch 3 of 4\n")
+    assert numbers(tmp_path / "x") == numbers(tmp_path / "whole")
+
+
+def test_a_damaged_neighbour_is_left_aside(a_run, tmp_path):
+    """Whose it is cannot be told, so it is said in a line."""
+    assert a_run("perceptron", "x", 3, "-seed", 5).status == 0
+    (theirs,) = checkpoints_in(tmp_path / "x")
+    theirs.write_bytes(b"damaged")
+    assert a_run("perceptron", "x", 2).err == ""
+    note, resumed = a_run("perceptron", "x", 3, "-resume").said
+    assert theirs.parent.name in note and "damaged" in note and "left aside" in note
+    assert resumed == "resuming from epoch 3 of 3"
 
 
 def test_a_checkpoint_that_is_being_replaced_is_not_damaged(a_run, monkeypatch, tmp_path):
     """For a moment a run of other epochs has its last one under the name of the one before."""
     assert a_run("perceptron", "x", 2).status == 0
     assert a_run("perceptron", "x", 3).status == 0
-    last = max((tmp_path / "x").glob("*epochs-3*checkpoint*"))
+    (last,) = (path for path in checkpoints_in(tmp_path / "x") if "epochs-3" in str(path))
 
     def gone_when_opened(path):
         if path == last:
             path.unlink(missing_ok=True)
         return read_checkpoint(path)
 
-    monkeypatch.setattr("lab.keeping.read_checkpoint", gone_when_opened)
+    monkeypatch.setattr("lab.checkpoint.read_checkpoint", gone_when_opened)
     outcome = a_run("perceptron", "x", 4, "-resume")
-    assert (outcome.status, outcome.err) == (0, "going on after epoch 2 of 4\n")
+    assert (outcome.status, outcome.err) == (0, "resuming from epoch 3 of 4\n")
 
 
 # --------------------------------------------------------------------------------------------
@@ -151,23 +164,23 @@ def interrupted(a_run, q1, case, folder, after, epochs, *more):
 
 
 def checkpoint_epochs(folder):
-    return sorted(read_checkpoint(path).epochs for path in folder.glob("*checkpoint*"))
+    return sorted(read_checkpoint(path).epochs for path in checkpoints_in(folder))
 
 
 def test_an_interrupted_runs_epochs_are_kept_until_the_new_run_has_as_many(a_run, q1, tmp_path):
     folder = tmp_path / "x"
     whole = a_run("numpy mlp", "whole", 8)
     assert interrupted(a_run, q1, "numpy mlp", "x", 5, 8).status == 130
-    before = record_of(folder)
     again = interrupted(a_run, q1, "numpy mlp", "x", 3, 8)
     assert again.status == 130
     note, end = again.said
     assert "stopped after epoch 5" in note and "-resume" in note and "kept" in note
     assert "stopped after epoch 3 of 8" in end and "after epoch 5, is kept" in end
-    assert 5 in checkpoint_epochs(folder) and 3 not in checkpoint_epochs(folder)
-    assert record_of(folder) == before
-    assert "going on after epoch 5 of 8" in a_run("numpy mlp", "x", 8, "-resume").err
+    assert set(checkpoint_epochs(folder)) == {3, 5}
+    assert len(record_of(folder)["epochs"]) == 3
+    assert "resuming from epoch 6 of 8" in a_run("numpy mlp", "x", 8, "-resume").err
     assert numbers(folder) == numbers(tmp_path / "whole")
+    assert 5 not in checkpoint_epochs(folder)
     # And once it has got as far, it is this run's that count.
     assert interrupted(a_run, q1, "numpy mlp", "y", 2, 8).status == 130
     assert interrupted(a_run, q1, "numpy mlp", "y", 4, 8).status == 130
@@ -177,29 +190,41 @@ def test_an_interrupted_runs_epochs_are_kept_until_the_new_run_has_as_many(a_run
     assert numbers(tmp_path / "y") == numbers(tmp_path / "whole")
 
 
-def test_a_finished_runs_files_outlive_a_second_start(a_run, q1, tmp_path):
-    """Without a word: it is what the second start will come to as well."""
+def test_a_new_start_that_is_stopped_at_once_costs_nothing(a_run, q1, tmp_path):
+    """Nor do several of them, each with some epochs of its own."""
+    for epochs in (5, 0, 3, 0, 2, 0):
+        stopped = interrupted(a_run, q1, "numpy mlp", "x", epochs, 8)
+        assert stopped.status == 130
+        assert max(checkpoint_epochs(tmp_path / "x")) == 5
+    assert "after epoch 5, is kept" in stopped.said[-1]
+    assert a_run("numpy mlp", "whole", 8).status == 0
+    assert "resuming from epoch 6 of 8" in a_run("numpy mlp", "x", 8, "-resume").err
+    assert numbers(tmp_path / "x") == numbers(tmp_path / "whole")
+    assert min(checkpoint_epochs(tmp_path / "x")) >= 7
+
+
+def test_a_finished_runs_epochs_outlive_a_second_start(a_run, q1, tmp_path):
+    """Without a word at its start: it is what the second start will come to as well."""
     assert a_run("numpy mlp", "x", 4).err == ""
     before = numbers(tmp_path / "x")
     again = interrupted(a_run, q1, "numpy mlp", "x", 2, 4)
-    assert again.status == 130 and len(again.said) == 1
+    assert again.status == 130 and len(again.said) == 1 and "after epoch 4, is kept" in again.err
+    assert "all 4 epochs are trained" in a_run("numpy mlp", "x", 4, "-resume").err
     assert numbers(tmp_path / "x") == before
     assert a_run("numpy mlp", "x", 4).err == ""
 
 
 def test_epochs_of_another_version_of_the_code_are_kept_beside(a_run, q1, monkeypatch, tmp_path):
-    """They are not what this version would come to, so its own checkpoints are written all the same."""
+    """They are not what this version would come to, so this version's checkpoints go before them."""
     folder = tmp_path / "x"
     with monkeypatch.context() as patched:
         patched.setattr("lab.run.code_version", lambda script: "0" * 16)
         assert interrupted(a_run, q1, "numpy mlp", "x", 5, 8).status == 130
     again = interrupted(a_run, q1, "numpy mlp", "x", 3, 8)
     assert "another version of the code" in again.said[0] and "kept" in again.said[0]
-    assert checkpoint_epochs(folder) == [3, 5]
-    assert (
-        "going on after epoch 3 of 8"
-        in interrupted(a_run, q1, "numpy mlp", "x", 1, 8, "-resume").err
-    )
+    assert set(checkpoint_epochs(folder)) == {3, 5}
+    resumed = interrupted(a_run, q1, "numpy mlp", "x", 1, 8, "-resume")
+    assert "resuming from epoch 4 of 8" in resumed.err
     assert a_run("numpy mlp", "x", 8).status == 0
     assert a_run("numpy mlp", "whole", 8).status == 0
     assert numbers(folder) == numbers(tmp_path / "whole")
@@ -263,7 +288,8 @@ def test_nothing_to_go_on_from(request, run_main, tmp_path, tiny_npz, script):
 def test_a_strangers_file_among_the_checkpoints(q1, run_main, tmp_path, tiny_npz, arrays):
     """An npz that some other program, or an earlier version of this one, named so."""
     arrays = {key: np.frombuffer(value, np.uint8) for key, value in arrays.items()}
-    np.savez(tmp_path / "A-checkpoint.npz", **arrays)
+    (tmp_path / "runs" / "A").mkdir(parents=True)
+    np.savez(tmp_path / "runs" / "A" / "checkpoint.npz", **arrays)
     common = ["-data_path", tiny_npz, "-plots_dir", tmp_path]
     outcome = run_main(q1, "perceptron", *common, "-resume")
     assert outcome.status == 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lab import comparison, repetitions, seeds
+from lab.options import decimal_text
 from lab.record import read_record
 
 
@@ -126,14 +127,14 @@ def test_a_sweep_over_seeds(q1, run_main, monkeypatch, tmp_path, tiny_npz):
         "-epochs", 2, "-data_path", tiny_npz, "-plots_dir", tmp_path,
     )  # fmt: skip
     assert outcome.status == 0, outcome.err
-    (path,) = tmp_path.glob("*sweep.csv")
+    (path,) = tmp_path.glob("*sweep*.csv")
     rows = list(csv.DictReader(path.read_text().splitlines()))
-    assert [row["learning_rate"] for row in rows] == ["0.1", "1e-05"]
+    assert [float(row["learning_rate"]) for row in rows] == [0.1, 0.00001]
     assert [row["seeds"] for row in rows] == ["2", "2"]
     assert "seed" not in rows[0]
     for row in rows:
-        rate = row["learning_rate"]
-        records = map(read_record, tmp_path.glob(f"*-lr-{rate}-*record.json"))
+        rate = decimal_text(float(row["learning_rate"]))
+        records = map(read_record, tmp_path.glob(f"runs/*-lr-{rate}-*/record.json"))
         values = [record.final["val_acc"] for record in records]
         assert len(values) == 2
         assert row["val_acc"] == f"{np.mean(values):.4f}"
@@ -143,7 +144,7 @@ def test_a_sweep_over_seeds(q1, run_main, monkeypatch, tmp_path, tiny_npz):
     assert max(row["best"] for row in rows) in ("best", "not told apart", "tied")
     after = outcome.out.split("Final test acc")[-1].split("\n\n")[-1].splitlines()
     assert after[0].split()[:3] == ["learning", "rate", "seeds"]
-    assert len([line for line in after if line.split()[0] in ("0.1", "1e-05")]) == 2
+    assert len([line for line in after if line.split()[0] in ("0.1", "0.00001")]) == 2
     assert any(line.startswith("The highest mean validation accuracy, ") for line in after)
     assert "seeds" in path.with_suffix(".md").read_text().splitlines()[0]
     assert "Seeds" in path.with_suffix(".tex").read_text()
@@ -152,4 +153,4 @@ def test_a_sweep_over_seeds(q1, run_main, monkeypatch, tmp_path, tiny_npz):
 
 
 def records_of(folder):
-    return read_record(next(folder.glob("*record.json")))
+    return read_record(next(folder.glob("runs/*/record.json")))

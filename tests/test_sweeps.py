@@ -4,6 +4,7 @@ import contextlib
 import csv
 import re
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import filelock
@@ -14,8 +15,9 @@ from conftest import launched, read_until, record_of, snapshot
 from lab import comparison
 from lab.checkpoint import read_checkpoint, read_state
 from lab.dataset import Data
-from lab.names import file_path
+from lab.folder import file_name
 from lab.record import read_record
+from lab.sweep import called
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -53,17 +55,16 @@ def without_seconds(text):
 def comparable(folder):
     """{file name: content} of a plots folder, without what tells only how long it took."""
     files = {}
-    for path in folder.iterdir():
+    for path in filter(Path.is_file, folder.rglob("*")):
         content = path.read_bytes()
         if path.suffix == ".txt":
             content = content.partition(b"\n")[0]
         elif path.suffix == ".json":
             content = without_seconds(content.decode())
         elif path.suffix == ".npz":
-            checkpoint = read_checkpoint(path)
-            state, _ = read_state(checkpoint, checkpoint.identity["quantities"])
+            state, _ = read_state(path, read_checkpoint(path))
             content = {name: array.tobytes() for name, array in state.items()}
-        files[path.name] = content
+        files[str(path.relative_to(folder))] = content
     return files
 
 
@@ -93,7 +94,7 @@ def test_each_run_is_the_single_commands(
 
 
 def record_keys(folder):
-    record = read_record(next(folder.glob("*record*.json")))
+    record = read_record(next(folder.glob("runs/*/record.json")))
     return record.epochs[0].keys() - {"epoch"}
 
 
@@ -104,10 +105,11 @@ def test_the_table_is_of_the_records(q1, run_main, tmp_path, tiny_npz):
         q1, "logistic_regression", "-epochs", 6, "-learning_rate", *rates,
         "-data_path", tiny_npz, "-plots_dir", tmp_path,
     )  # fmt: skip
-    (path,) = tmp_path.glob("*sweep.csv")
+    (path,) = tmp_path.glob("*sweep*.csv")
     rows = list(csv.DictReader(path.read_text().splitlines()))
-    records = [read_record(next(tmp_path.glob(f"*-lr-{rate}-data*record.json"))) for rate in rates]
-    assert [row["learning_rate"] for row in rows] == [str(rate) for rate in rates]
+    names = ["0.00001", "0.01", "1.0"]
+    records = [read_record(next(tmp_path.glob(f"runs/*-lr-{x}-data*/record.json"))) for x in names]
+    assert [float(row["learning_rate"]) for row in rows] == rates
     for row, record in zip(rows, records, strict=True):
         assert row["val_acc"] == f"{record.final['val_acc']:.4f}"
         assert row["test_acc"] == f"{record.final['test_acc']:.4f}"
@@ -116,7 +118,7 @@ def test_the_table_is_of_the_records(q1, run_main, tmp_path, tiny_npz):
     assert [row["best"] for row in rows].index("best") == accuracies.index(max(accuracies))
     assert [row["best"] for row in rows].count("best") == 1
     printed = outcome.out.split("\n\n")[-1].splitlines()
-    assert [line.split()[0] for line in printed[2:]] == [str(rate) for rate in rates]
+    assert [line.split()[0] for line in printed[2:]] == names
     assert path.with_suffix(".md").read_text().split()[:3] == ["|", "learning", "rate"]
     latex = path.with_suffix(".tex").read_text()
     assert r"\toprule" in latex and "Learning rate" in latex
@@ -146,7 +148,7 @@ def test_the_test_accuracy_selects_nothing():
 def test_a_table_that_cannot_be_written_is_named(q1, run_main, tmp_path, tiny_npz):
     arguments = ["perceptron", "-epochs", 1, 2, "-data_path", tiny_npz, "-plots_dir", tmp_path]
     assert run_main(q1, *arguments).status == 0
-    (path,) = tmp_path.glob("*sweep.csv")
+    (path,) = tmp_path.glob("*sweep*.csv")
     path.unlink()
     path.mkdir()
     outcome = run_main(q1, *arguments)
@@ -165,7 +167,7 @@ def test_a_figure_that_is_missing_costs_no_table(q1, run_main, monkeypatch, tmp_
     arguments = ["perceptron", "-epochs", 1, 2, "-data_path", tiny_npz, "-plots_dir", tmp_path]
     outcome = run_main(q1, *arguments)
     assert outcome.status == 1
-    assert "best" in outcome.out and list(tmp_path.glob("*sweep.csv"))
+    assert "best" in outcome.out and list(tmp_path.glob("*sweep*.csv"))
     assert sum("not written: " in line for line in outcome.err_lines) == 2
 
 
@@ -188,7 +190,7 @@ def test_no_two_sweeps_share_a_file(q1):
     seeds.append([*seeds[-1][:-1], "5"])
     data = Data({}, None, "x.npz", 1, "0" * 64, standin=False, default=False)
     paths = {
-        file_path("plots", q1.parse_arguments(words).name, data, "sweep", "csv").name
+        file_name(q1.parse_arguments(words).name, data, "sweep") + ".csv"
         for values in seeds
         for words in (["mlp", "-seed", *values], ["mlp", "-seed", *values, "-epochs", "1", "2"])
     }
@@ -217,9 +219,9 @@ def test_the_model_may_stand_anywhere(q1, words):
 @pytest.mark.parametrize(
     ("script", "words", "said"),
     [
-        ("q1", ["perceptron", "-hidden_size", 1, 2], "no use of it"),
-        ("q1", ["mlp", "-l2_penalty", 0, 1], "no use of it"),
-        ("q2", ["logistic_regression", "-dropout", 0, 0.5], "no use of it"),
+        ("q1", ["perceptron", "-hidden_size", 1, 2], "has no effect on"),
+        ("q1", ["mlp", "-l2_penalty", 0, 1], "has no effect on"),
+        ("q2", ["logistic_regression", "-dropout", 0, 0.5], "has no effect on"),
         ("q1", ["mlp", "-learning_rate", 0.1, "1e-1"], "twice"),
         ("q2", ["mlp", "-optimizer", "sgd", "sgd"], "twice"),
         ("q2", ["mlp", "-optimizer", "sgd", "adam", "-momentum", 0.0, 0.9], "momentum"),
@@ -242,7 +244,7 @@ def test_an_option_without_effect_is_noted_once(q2, run_main, tmp_path, tiny_npz
         "-data_path", tiny_npz, "-plots_dir", tmp_path,
     )  # fmt: skip
     assert outcome.status == 0
-    assert outcome.err_lines[0] == "note: logistic_regression makes no use of -dropout"
+    assert outcome.err_lines[0] == "note: -dropout has no effect on logistic regression"
     assert len(outcome.err_lines) == 3
 
 
@@ -250,8 +252,11 @@ def test_an_option_without_effect_is_noted_once(q2, run_main, tmp_path, tiny_npz
 def test_an_l1_penalty_without_effect_changes_no_picture(q1, run_main, tmp_path, tiny_npz, model):
     words = [model, "-l1_penalty", 0.1, "-epochs", 1, "-data_path", tiny_npz]
     outcome = run_main(q1, *words, "-plots_dir", tmp_path / "plots")
-    assert (outcome.status, outcome.err) == (0, f"note: {model} makes no use of -l1_penalty\n")
-    assert len(list((tmp_path / "plots").glob("*-weights.pdf"))) == (model == "perceptron")
+    assert (outcome.status, outcome.err) == (
+        0,
+        f"note: -l1_penalty has no effect on {called(model)}\n",
+    )
+    assert len(list((tmp_path / "plots").glob("*-weights-*.pdf"))) == (model == "perceptron")
 
 
 def test_a_sweep_goes_on(q1, run_main, tmp_path, tiny_npz):
@@ -263,7 +268,7 @@ def test_a_sweep_goes_on(q1, run_main, tmp_path, tiny_npz):
     outcome = run_main(q1, *several, "-plots_dir", tmp_path / "parts", "-resume")
     assert outcome.status == 0
     assert "starts from the beginning" in outcome.err_lines[1]
-    assert outcome.err_lines[3] == "going on after epoch 2 of 5"
+    assert outcome.err_lines[3] == "resuming from epoch 3 of 5"
     whole, parts = comparable(tmp_path / "whole"), comparable(tmp_path / "parts")
     for name in whole:
         if name.endswith(".json"):
@@ -292,7 +297,7 @@ def test_a_run_that_fails_ends_neither_the_sweep_nor_its_table(
     locks = contextlib.nullcontext()
     if failure == "a locked folder":
         assert run_main(q1, *arguments, "-plots_dir", tmp_path / "x").status == 0
-        (path,) = (tmp_path / "x").glob(".*hidden-4-data*.lock")
+        (path,) = (tmp_path / "x").glob("runs/*hidden-4-data*/lock")
         locks = filelock.FileLock(path)
     elif failure == "too little memory":
         train_epoch = q1.MLP.train_epoch
@@ -316,11 +321,11 @@ def test_a_run_that_fails_ends_neither_the_sweep_nor_its_table(
         outcome = run_main(q1, *arguments, "-plots_dir", tmp_path / "x")
     assert outcome.status == 1
     assert "Traceback" not in outcome.err
-    (named,) = (line for line in outcome.said if line.startswith("run 2 of 3 (hidden_size 4): "))
+    (named,) = (line for line in outcome.said if line.startswith("run 2 of 3 (hidden size 4): "))
     reason = {"a locked": "another run", "too little": "no room for W1", "no room": "No space left"}
     assert next(words for start, words in reason.items() if failure.startswith(start)) in named
     assert "1 of 3 runs" in outcome.said[-1]
-    rows = list(csv.DictReader(next((tmp_path / "x").glob("*sweep.csv")).read_text().splitlines()))
+    rows = list(csv.DictReader(next((tmp_path / "x").glob("*sweep*.csv")).read_text().splitlines()))
     # What trained to its end is in the table, whatever else could not be written.
     trained = ["3", "4", "5"] if failure == "no room" else ["3", "5"]
     assert [row["hidden_size"] for row in rows] == trained

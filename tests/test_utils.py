@@ -378,7 +378,7 @@ def test_windows_open_only_when_asked_for(
     shown = []
 
     def show(*arguments, **options):
-        shown.append({path.suffix for path in tmp_path.joinpath("plots").glob("[!.]*")})
+        shown.append({path.suffix for path in tmp_path.joinpath("plots").rglob("*.*")})
 
     monkeypatch.setattr(pyplot, "show", show)
     arguments = ["perceptron", "-epochs", 1, "-data_path", tiny_npz]
