@@ -4,6 +4,10 @@ Keys are those of a record's epochs and of a comparison's columns; a key that is
 option's say, is called by its own words.
 """
 
+import math
+
+import numpy as np
+
 # What a sentence calls each quantity and, where that is another, what the head of a table's column does,
 # as the scripts print it.
 NAMES = {
@@ -64,6 +68,16 @@ def as_text(key, value):
         return as_share(value) if is_accuracy(key) else f"{value:.4f}"
     text = str(value)
     return text.removeprefix("0") if is_accuracy(key) and text.startswith("0.") else text
+
+
+def shortest(value):
+    """A number as people write it: the fewest digits that give it back, never an exponent.
+
+    '0.00001' and not '1e-05'; a float keeps its point, '1.0'. What is no float is `str(value)`.
+    """
+    if not isinstance(value, float) or not math.isfinite(value):
+        return str(value)
+    return np.format_float_positional(value, trim="0")
 
 
 def as_share(value, digits=4):
