@@ -24,8 +24,8 @@ from fast import ties
 from fast.blocks import CHUNK, blocks, gold_classes, one_blas_thread, rank_one_blocks
 from fast.pixels import FeatureMatrix, feature_statistics
 from lab import figures, numpy_state, options, process, sweep
+from lab.figures import Outcome
 from lab.names import changed_options
-from lab.pictures import Outcome
 from lab.run import Run
 
 # --------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ from fast.layers import Dropout, few_outputs, has_fast_bfloat16, softmax_regress
 from fast.pixels import feature_statistics
 from lab import figures, options, process, sweep, torch_state
 from lab.alone import Alone
+from lab.figures import Outcome
 from lab.names import changed_options
-from lab.pictures import Outcome
 
 SCRIPT = "hw1-q2.py"
 ALONE = Alone()

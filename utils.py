@@ -285,6 +285,72 @@ class ClassificationDataset:
 # Drawing
 
 
+@contextlib.contextmanager
+def default_style():
+    """Draw as matplotlib is shipped, whatever a matplotlibrc, a style or MPLBACKEND says.
+
+    Also a decorator: what is drawn, and what is written to a file, belongs inside.
+    """
+    if "matplotlib" not in sys.modules:
+        backend = os.environ.pop(
+            "MPLBACKEND", None
+        )  # its import fails for one that it does not know
+        import matplotlib
+
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+            with contextlib.suppress(ValueError):
+                matplotlib.rcParams["backend"] = backend
+    import matplotlib
+
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):
+        yield
+
+
+@default_style()
+def new_figure(size, title="", show=False, margins=None):
+    """An empty titled figure of `size` inches; one that `plt.show()` opens, if `show`.
+
+    margins : (left, right, bottom) of its axes in inches; without them matplotlib finds room for
+        every label, which takes as long as drawing does.
+    """
+    from matplotlib.figure import Figure
+
+    kind = {"figsize": size, "layout": None if margins else "constrained"}
+    if show:
+        from matplotlib import pyplot
+
+        try:
+            figure = pyplot.figure(**kind)
+        except ImportError:  # the backend that was asked for; `show_figures` says so
+            pyplot.switch_backend("agg")
+            figure = pyplot.figure(**kind)
+    else:
+        figure = Figure(**kind)
+    lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
+    text, (width, height) = "\n".join(lines), size
+    if margins:
+        left, right, bottom = margins
+        above = 0.2 + 0.17 * len(text.splitlines())
+        figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - above / height)
+    if title:
+        # A name may hold a $, which matplotlib would read as the start of a formula.
+        where = {"y": 1 - 0.08 / height} if margins else {}
+        figure.suptitle(text, fontsize="medium", parse_math=False, **where)
+    return figure
+
+
+def show_figures():
+    """Open the figures that were made to be shown; a notice where there is no screen for them."""
+    from matplotlib import get_backend, pyplot
+
+    if get_backend().lower() == "agg":  # what matplotlib takes where none can open
+        notice("note: no window can be opened here; the figures are in their files")
+    else:
+        pyplot.show()
+
+
+@default_style()
 def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=30):
     """A matplotlib Figure of one or more curves against the epochs.
 
@@ -293,108 +359,61 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=3
     title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.
     show : make a figure that `plt.show()` opens in a window?
-    log_from : a logarithmic axis is drawn where the greatest value is so many times the least.
+    log_from : a logarithmic axis is drawn where the greatest value is so many times the least;
+        where the first epoch is why, the others have an axis of their own beside it.
     """
-    from matplotlib.ticker import MaxNLocator
-
-    # The legend lies below, clear of the curves, in as many columns as fit: of its text 14
-    # characters are an inch, and a line with its margins is as long as 7.
+    # The legend lies below, in as many columns as fit: 14 characters are an inch.
     columns = max(1, min(3, int(6.4 * 14 / (max(map(len, curves)) + 7))))
-    legend_rows = math.ceil(len(curves) / columns)
-    figure = new_figure((6.4, 4.2 + 0.2 * max(legend_rows - 2, 0)), title, show)
-    axes = figure.add_subplot()
-    marker = "." if len(epochs) <= 30 else None
-    lines = []
-    for i, (label, values) in enumerate(curves.items()):
-        values = np.where(np.isfinite(np.asarray(values, float)), values, np.nan).astype(float)
-        style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
-        (line,) = axes.plot(epochs, values, style, marker=marker, label=label)
-        lines.append(line)
-        if label == best and not np.isnan(values).all():
-            at = int(np.nanargmax(values))
-            ring = {"color": line.get_color(), "markersize": 8, "fillstyle": "none"}
-            told = f"best {label}: {values[at]:.4f}, epoch {epochs[at]}"
-            axes.plot(epochs[at], values[at], "o", label=told, **ring)
-    panels, drawn = [axes], [line.get_ydata() for line in lines]
-    if _span(drawn) > log_from:  # the NumPy MLP's loss falls from hundreds to one
+    below = 0.55 + 0.2 * math.ceil((len(curves) + (best in curves)) / columns)
+    figure = new_figure((6.4, 3.6 + below), title, show, margins=(0.75, 0.2, below))
+    curves = {label: np.asarray(values, float) for label, values in curves.items()}
+    curves = {label: np.where(np.isfinite(y), y, np.nan) for label, y in curves.items()}
+    whole, later = _span(curves.values()), _span(y[1:] for y in curves.values())
+    beside = len(epochs) > 2 and whole > log_from >= later
+    panels = figure.subplots(1, 1 + beside, squeeze=False)[0]
+    for skipped, axes in enumerate(panels):
+        x = epochs[skipped:]
+        for i, (label, y) in enumerate(curves.items()):
+            style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
+            axes.plot(x, y[skipped:], style, marker="." if len(x) <= 30 else None, label=label)
+        axes.set_xticks(round_ticks(x[0], x[-1], 4 if beside else 6))
+        axes.ticklabel_format(axis="y", useOffset=False, scilimits=(-6, 7))
+        axes.grid(alpha=0.3)
+        axes.set_xlabel("epoch")
+    axes = panels[0]
+    if best in curves and not np.isnan(curves[best]).all():
+        at = int(np.nanargmax(curves[best]))
+        highest, color = curves[best][at], axes.lines[list(curves).index(best)].get_color()
+        label = f"best {best}: {highest:.4f}, epoch {epochs[at]}"
+        axes.plot(epochs[at], highest, "o", ms=8, fillstyle="none", color=color, label=label)
+    if whole > log_from:  # the NumPy MLP's loss falls from hundreds to one
         axes.set_yscale("log", subs=[2, 5])
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        for axis_part in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            axis_part(lambda value, _: np.format_float_positional(value, 6, trim="-"))
         ylabel += ", log scale"
-        if len(epochs) > 2 and _span([values[1:] for values in drawn]) <= log_from:
-            inset = axes.inset_axes((0.35, 0.4, 0.62, 0.5))
-            inset.set_title("from the second epoch on", fontsize="small")
-            for line, values in zip(lines, drawn, strict=True):
-                inset.plot(epochs[1:], values[1:], line.get_linestyle(), color=line.get_color())
-            panels.append(inset)
-    empty = np.isnan(drawn).all()
+    if beside:
+        panels[1].set_xlabel(f"epoch, from {epochs[1]} on")
+    empty = all(np.isnan(y).all() for y in curves.values())
     if empty:
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
     if empty or len(epochs) == 1:
         axes.set_xlim(epochs[0] - 1, epochs[-1] + 1)
-    axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
-    for panel in panels:
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panel.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=columns, frameon=False)
+    labelled = axes.get_legend_handles_labels()
+    figure.legend(*labelled, loc="lower center", ncols=columns, frameon=False)
     return figure
+
+
+def round_ticks(first, last, most):
+    """Round numbers for an axis from `first` to `last`, at most `most` steps, `last` among them."""
+    steps = (digit * 10**power for power in range(10) for digit in (1, 2, 5))
+    step = next(step for step in steps if last - first <= step * most)
+    start = first if step == 1 else first // step * step
+    return [tick for tick in range(start, last, step) if last - tick >= step / 2] + [last]
 
 
 def _span(curves):
     """How many times the least of the positive values the greatest is; nan counts for nothing."""
-    values = np.concatenate(curves)
+    values = np.concatenate(list(curves))
     positive = values[values > 0]
     return positive.max() / positive.min() if positive.size else 1.0
-
-
-def plot_weights(W, image_shape, title, class_names=None, show=False):
-    """A matplotlib Figure of a linear model's weights, each class's row as an image: what it looks for.
-
-    Each image is stretched to the full range of its class: with three channels in colour, else in
-    grey, the channels averaged.
-
-    W : ndarray of shape (n_classes, features), without the bias's column.
-    image_shape : (height, width) or (height, width, channels), with `features` entries.
-    class_names : one name per class; without them "class 0" and so on.
-    title, show : as for `plot_curves`.
-    """
-    n_classes = len(W)
-    columns = min(n_classes, 6)
-    rows = math.ceil(n_classes / columns)
-    figure = new_figure((6.4, (6.4 / columns + 0.25) * rows + 0.4), title, show)
-    for label, weights in enumerate(W):
-        axes = figure.add_subplot(rows, columns, label + 1)
-        low, high = np.min(weights), np.max(weights)
-        image = (weights.reshape(image_shape) - low) / (high - low or 1)
-        if image.ndim == 3 and image.shape[2] != 3:
-            image = image.mean(axis=2)
-        axes.imshow(image, cmap="gray", interpolation="nearest")
-        axes.set_title(class_names[label] if class_names else f"class {label}", fontsize="small")
-        axes.set_axis_off()
-    return figure
-
-
-def new_figure(size, title="", show=False):
-    """An empty figure, `size` inches, titled; one that `plt.show()` opens, if `show`."""
-    if show:
-        from matplotlib.pyplot import figure as Figure
-    else:
-        from matplotlib.figure import Figure
-    figure = Figure(figsize=size, layout="constrained")
-    if title:
-        lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
-        # A name may hold a $, which matplotlib would read as the start of a formula.
-        figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
-    return figure
-
-
-def show_figures():
-    """Open the figures that were made to be shown; a notice where there is no screen for them."""
-    import matplotlib
-    from matplotlib import pyplot
-
-    if matplotlib.get_backend().lower() == "agg":  # what matplotlib takes where none can open
-        notice("note: no window can be opened here; the figures are in their files")
-    else:
-        pyplot.show()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from lab import comparison
-from lab.pictures import counted
+from lab.figures import counted
 from lab.quantities import as_share
 from utils import SPLITS
 

@@ -18,9 +18,9 @@ import utils
 from editions.commands import PROOFS, figures_of, only_run, relative, script_module, with_epochs
 from editions.dataset import EditionData
 from lab.checkpoint import read_checkpoint, read_state
+from lab.figures import CAPTIONS, quantities
 from lab.names import file_path
 from lab.options import recorded_options
-from lab.pictures import CAPTIONS, quantities
 from lab.quantities import join_words, name_of
 from lab.record import FINISHED, read_record
 from lab.version import code_version
