@@ -22,7 +22,7 @@ NAMES = {
     "w_norm": ("norm of the weights", "W norm"),
     "best_val_acc": ("highest validation accuracy", "highest val acc"),
     "best_epoch": ("in epoch",),
-    "moves": ("range over the last epochs", "moves by"),
+    "moves": ("range over the last epochs", "range, last epochs"),
     "runs_at_a_time": ("runs at a time",),
     "val_deviation": ("deviation", "± val"),
     "test_deviation": ("deviation of the test accuracy", "± test"),
@@ -66,7 +66,7 @@ def as_text(key, value):
         return f"{value:g}" if not isinstance(value, float) else f"{value:.{int(value < 100)}f}"
     if isinstance(value, float) and key in NAMES:
         return as_share(value) if is_accuracy(key) else f"{value:.4f}"
-    text = str(value)
+    text = shortest(value)
     return text.removeprefix("0") if is_accuracy(key) and text.startswith("0.") else text
 
 

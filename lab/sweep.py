@@ -5,7 +5,7 @@
 `parse` turns a command line into a `Sweep`, most often one of a single run, and `train_all` trains what is
 in it. Each combination of values is the run that the command with those single values would be:
 seeded and built anew, with the same lines on standard output and the same files. Several seeds are
-repetitions of a setting; see `seeds`.
+repetitions of a setting; see `compare`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import shlex
 from dataclasses import dataclass
 
 import utils
-from lab import comparison, dataset, seeds
+from lab import compare, dataset
 from lab.figures import save_figure
 from lab.keeping import NoCheckpoint
 from lab.names import Names, file_path
@@ -182,16 +182,11 @@ def _compare(sweep, ended, data):
         return
     opts, records = zip(*there, strict=True)
     settings = [{name: getattr(opt, name) for name in sweep.swept} for opt in opts]
-    about = {"data_title": data.title, "show": first.show}
-    if "seed" in sweep.swept:
-        rows, sentences, figures = seeds.compare(settings, records, first.model, **about)
-    else:
-        rows, sentences = comparison.table(settings, records), []
-        labels = [sweep.label(opt) for opt in opts]
-        subject = comparison.subject(first.model, sweep.swept)
-        figures = comparison.overlays(records, labels, subject, **about)
-    print(f"\n{comparison.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
-    comparison.write_table(rows, lambda ending: path("sweep", ending))
+    rows, sentences, figures = compare.compare(
+        settings, records, first.model, data.title, first.show
+    )
+    print(f"\n{compare.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
+    compare.write_table(rows, lambda ending: path("sweep", ending))
     for quantity, figure in figures:
         for ending in first.plot_format:
             save_figure(figure, path(quantity, ending))

@@ -212,11 +212,8 @@ def leave_figures_blank(patched):
     for module in ("lab.run", "lab.sweep"):
         importlib.import_module(module)
         patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())
-    for module in ("lab.comparison", "lab.repetitions"):
-        importlib.import_module(module)
-        patched.setattr(
-            f"{module}.curves_figure", lambda *arguments, **options: figure_of_nothing()
-        )
+    importlib.import_module("lab.compare")
+    patched.setattr("lab.compare.curves_figure", lambda *arguments, **options: figure_of_nothing())
     leave_pictures_blank(patched)
 
 
