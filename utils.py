@@ -1,8 +1,8 @@
 """What a homework script needs around its models: loading the images, seeding, drawing the curves.
 
 `configure_seed`, `load_dataset`, `load_oct_data` and `ClassificationDataset` are those of the course's
-skeletons, so a student's own script runs beside this file, which needs no other file of the project:
-NumPy to load, torch for `ClassificationDataset`, matplotlib to draw, each imported when it is needed.
+skeletons. A student's script runs beside this file alone: it needs NumPy to load, torch for
+`ClassificationDataset` and matplotlib to draw, each imported when it is needed.
 """
 
 import contextlib
@@ -21,18 +21,13 @@ SPLITS = ("train", "val", "test")
 KEYS = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
 # The 2023-24 edition tests on so many images of each of OCTMNIST's four classes, the first ones.
 OCT_TEST_IMAGES = (182, 55, 42, 250)
-
-# A file may not claim to hold much more than its size on disk: photographs shrink two- to
-# fivefold in a zip, a zip bomb a thousandfold.
-MAX_EXPANSION = 64
-EXPANSION_ALLOWANCE = 64 * 2**20  # bytes; lets small, very regular test images pass
+# Photographs shrink two- to fivefold in a zip, a zip bomb a thousandfold. The allowance, in bytes, lets
+# small, very regular test images pass.
+MAX_EXPANSION, EXPANSION_ALLOWANCE = 64, 64 * 2**20
 
 
 class InputError(Exception):
-    """An input that cannot be used: the message is one line that says what is wrong and what to do.
-
-    The scripts print it on standard error and leave with exit status 2.
-    """
+    """An input that cannot be used: one line that says what is wrong and what to do, for exit status 2."""
 
 
 def notice(message):
@@ -54,29 +49,19 @@ def configure_seed(seed):
         torch.backends.cudnn.benchmark = False
 
 
-# --------------------------------------------------------------------------------------------
-# Loading
+# --- Loading
 
 
 def read_npz(path):
-    """Read an image data set in the course's format, trusting nothing that the file says.
+    """Read an image data set in the course's format, which is MedMNIST's, trusting nothing in the file.
 
-    Parameters
-    ----------
-    path : path of an .npz with `{train,val,test}_images`, uint8 of shape (n, height, width) or
-        (n, height, width, channels), and `{train,val,test}_labels`, integers from 0 of shape
-        (n,) or (n, 1). MedMNIST publishes the same format.
+    path : of an .npz with `{train,val,test}_images`, uint8 of shape (n, height, width) or (n, height,
+        width, channels), and `{train,val,test}_labels`, integers from 0 of shape (n,) or (n, 1).
 
-    Returns
-    -------
-    dict of the six arrays: images as uint8 in the file's shape, labels as int64 of shape (n,).
-
-    Raises
-    ------
-    InputError where the file is missing, damaged or not of this format. Pickled objects are never
-    loaded, and no more memory is taken than the file's size on disk can account for.
+    Returns a dict of the six arrays, labels as int64 of shape (n,). InputError where the file is missing,
+    damaged or not of this format. Pickled objects are never loaded, and no more memory is taken than the
+    file's size on disk can account for.
     """
-    path = Path(path)
     with opened_npz(path) as archive:
         arrays = {key: read_member(archive, key) for key in KEYS}
     return checked(arrays, path)
@@ -92,10 +77,8 @@ def opened_npz(path):
         raise InputError(f"{path}: no such file; {advice}")
     if not os.path.isfile(path):
         raise InputError(f"{path}: is not a regular file; give an .npz file")
-    with (
-        damage_as_input_error(path, "damaged or not an npz file"),
-        zipfile.ZipFile(path) as archive,
-    ):
+    damage = damage_as_input_error(path, "damaged or not an npz file")
+    with damage, zipfile.ZipFile(path) as archive:
         for key in KEYS:
             if f"{key}.npy" not in archive.namelist():
                 needed = "an image data set has images and labels for train, val and test"
@@ -105,11 +88,7 @@ def opened_npz(path):
 
 @contextlib.contextmanager
 def damage_as_input_error(path, what):
-    """Turn what reading a damaged file raises into an InputError, which starts "path: what".
-
-    zipfile, its decompressors and the parsers of headers raise whatever comes up, MemoryError for
-    deep nesting among it.
-    """
+    """Make whatever zipfile, decompressors and parsers raise an InputError, which starts "path: what"."""
     try:
         yield
     except InputError:
@@ -140,13 +119,13 @@ def read_header(stream, size, key):
     ValueError where the header does not match that size, and for pickled objects.
     """
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        header = np.lib.format.read_array_header_2_0(stream)
-    else:
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
         raise ValueError(f"'{key}' is of npy version {version}")
-    shape, _, dtype = header
+    shape, _, dtype = header = readers[version](stream)
     if dtype.hasobject:
         raise ValueError(f"'{key}' holds pickled objects, which are never loaded")
     n_bytes = math.prod(shape) * dtype.itemsize
@@ -158,21 +137,14 @@ def read_header(stream, size, key):
 def read_member(archive, key):
     """The array `key` of an open npz archive, its header checked before memory is taken.
 
-    Raises ValueError where the header claims what the file cannot hold or does not match the data,
-    and for pickled objects, which are never loaded; on damage whatever zipfile and NumPy raise.
+    ValueError where `opened_member` or `read_header` raises it; on damage whatever zipfile and NumPy do.
     """
     with opened_member(archive, key) as (stream, size):
-        shape, fortran_order, dtype = read_header(stream, size, key)
-        array = np.empty(math.prod(shape), dtype)
-        rest = memoryview(array).cast("B") if array.nbytes else b""
-        while rest:
-            chunk = stream.read(min(len(rest), 2**20))
-            if not chunk:
-                raise EOFError(f"'{key}' ends early")
-            rest[: len(chunk)] = chunk
-            rest = rest[len(chunk) :]
+        read_header(stream, size, key)
+        stream.seek(0)
+        array = np.lib.format.read_array(stream, allow_pickle=False)
         stream.read(1)  # reaches the end, where the archive's checksum is compared
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    return array
 
 
 def checked(arrays, path):
@@ -182,17 +154,18 @@ def checked(arrays, path):
         if wrong:
             raise InputError(f"{path}: {what}")
 
-    valid = {}
+    valid, expected = {}, arrays["train_images"].shape[1:]
     for split in SPLITS:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        shape, size, expected = images.shape, images.shape[1:], arrays["train_images"].shape[1:]
-        wrong = images.ndim not in (3, 4) or 0 in size
-        allowed = "(n, height, width) or (n, height, width, channels)"
-        refuse(wrong, f"{split}_images has shape {shape}; images are {allowed}")
+        shape, size = images.shape, images.shape[1:]
+        allowed = "images are (n, height, width) or (n, height, width, channels)"
+        refuse(
+            len(shape) not in (3, 4) or 0 in size, f"{split}_images has shape {shape}; {allowed}"
+        )
         wrong = labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,))
         refuse(wrong, f"{split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
-        refuse(len(images) == 0, f"the {split} split is empty")
         n, m = len(images), len(labels)
+        refuse(n == 0, f"the {split} split is empty")
         refuse(n != m, f"{split} has {n} images and {m} labels")
         refuse(size != expected, f"{split}_images are {size} each, train_images {expected}")
         if images.dtype != np.uint8:
@@ -205,27 +178,24 @@ def checked(arrays, path):
         refuse(labels.min() < 0, f"{split}_labels has a negative label")
         valid[f"{split}_images"] = images
 
-    classes = np.unique(arrays["train_labels"])
+    classes = np.unique(arrays["train_labels"]).tolist()
     refuse(len(classes) == 1, "train_labels has a single class; there is nothing to tell apart")
-    for c, label in enumerate(classes):
-        refuse(
-            label != c, f"train_labels lacks class {c}; classes are numbered from 0 without gaps"
-        )
+    lacking = next((c for c, label in enumerate(classes) if c != label), None)
+    gap = f"train_labels lacks class {lacking}; classes are numbered from 0 without gaps"
+    refuse(lacking is not None, gap)
     for split in SPLITS:
-        labels, most = arrays[f"{split}_labels"], arrays[f"{split}_labels"].max()
+        labels = arrays[f"{split}_labels"]
+        most = labels.max()
         refuse(most >= len(classes), f"{split}_labels has class {most}, which training lacks")
         valid[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
     return valid
 
 
 def load_dataset(data_path, bias=False):
-    """Load a data set as the course's skeleton does, as floats all at once.
-
-    data_path : path of the npz file, see `read_npz`, which raises InputError.
-    bias : append a column of ones to the features?
+    """Load the npz file of `read_npz` as the course's skeleton does, as floats all at once.
 
     Returns {"train": (X, y), "dev": (X, y), "test": (X, y)} with X a float64 array of shape
-    (n, features), pixels / 256, and y an int64 array of shape (n,).
+    (n, features), pixels / 256, with `bias` also a last column of ones, and y (n,) of int64.
     """
     arrays = read_npz(data_path)
     data = {}
@@ -256,23 +226,21 @@ def load_oct_data(data_path=None, bias=False):
 
 
 class ClassificationDataset:
-    """The tensors of a data set, as the course's skeleton names them.
+    """What `load_dataset` returns as tensors, named as in the course's skeleton.
 
-    `data` is what `load_dataset` returns. X, dev_X, test_X are float32 tensors of shape
-    (n, features); y, dev_y, test_y int64 tensors of shape (n,). Indexing gives a training example
-    (x_i, y_i), so that a torch DataLoader takes the object as it is.
+    X, dev_X, test_X are float32 of shape (n, features); y, dev_y, test_y int64 of shape (n,). Indexing
+    gives a training example (x_i, y_i), as a torch DataLoader asks.
     """
 
     def __init__(self, data):
         import torch
 
-        def tensors(split):
-            X, y = data[split]
+        def tensors(X, y):
             return torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.long)
 
-        self.X, self.y = tensors("train")
-        self.dev_X, self.dev_y = tensors("dev")
-        self.test_X, self.test_y = tensors("test")
+        self.X, self.y = tensors(*data["train"])
+        self.dev_X, self.dev_y = tensors(*data["dev"])
+        self.test_X, self.test_y = tensors(*data["test"])
 
     def __len__(self):
         return len(self.X)
@@ -281,8 +249,7 @@ class ClassificationDataset:
         return self.X[index], self.y[index]
 
 
-# --------------------------------------------------------------------------------------------
-# Drawing
+# --- Drawing
 
 
 @contextlib.contextmanager
@@ -364,7 +331,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=3
     """
     # The legend lies below, in as many columns as fit: 14 characters are an inch.
     columns = max(1, min(3, int(6.4 * 14 / (max(map(len, curves)) + 7))))
-    below = 0.55 + 0.2 * math.ceil((len(curves) + (best in curves)) / columns)
+    below = 0.6 + 0.21 * math.ceil((len(curves) + (best in curves)) / columns)
     figure = new_figure((6.4, 3.6 + below), title, show, margins=(0.75, 0.2, below))
     curves = {label: np.asarray(values, float) for label, values in curves.items()}
     curves = {label: np.where(np.isfinite(y), y, np.nan) for label, y in curves.items()}
@@ -379,7 +346,7 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=3
         axes.set_xticks(round_ticks(x[0], x[-1], 4 if beside else 6))
         axes.ticklabel_format(axis="y", useOffset=False, scilimits=(-6, 7))
         axes.grid(alpha=0.3)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(f"epoch, from {x[0]} on" if skipped else "epoch")
     axes = panels[0]
     if best in curves and not np.isnan(curves[best]).all():
         at = int(np.nanargmax(curves[best]))
@@ -388,16 +355,11 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=3
         axes.plot(epochs[at], highest, "o", ms=8, fillstyle="none", color=color, label=label)
     if whole > log_from:  # the NumPy MLP's loss falls from hundreds to one
         axes.set_yscale("log", subs=[2, 5])
-        for axis_part in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            axis_part(lambda value, _: np.format_float_positional(value, 6, trim="-"))
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter(lambda value, _: np.format_float_positional(value, 6, trim="-"))
         ylabel += ", log scale"
-    if beside:
-        panels[1].set_xlabel(f"epoch, from {epochs[1]} on")
-    empty = all(np.isnan(y).all() for y in curves.values())
-    if empty:
+    if all(np.isnan(y).all() for y in curves.values()):
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
-    if empty or len(epochs) == 1:
-        axes.set_xlim(epochs[0] - 1, epochs[-1] + 1)
     axes.set_ylabel(ylabel)
     labelled = axes.get_legend_handles_labels()
     figure.legend(*labelled, loc="lower center", ncols=columns, frameon=False)
