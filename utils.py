@@ -264,6 +264,7 @@ def default_style():
         )  # its import fails for one that it does not know
         import matplotlib
 
+        matplotlib.rcdefaults()
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
             with contextlib.suppress(ValueError):

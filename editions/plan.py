@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import math
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +128,14 @@ class Proof(Job):
 
     def figures(self):
         paths = sorted(self.folder.glob("*.png"))
-        return {path.stem: (path.stem.removeprefix("Q3-"), path) for path in paths}
+        return {path.stem: (caption_of(path.stem), path) for path in paths}
+
+
+def caption_of(stem):
+    """What a figure of hw1-q3.py shows, by its file's name: 'out of reach (D = 3, K = 5)'."""
+    settings = [f"{name} = {value}" for name, value in re.findall(r"-([A-Z])-(-?\d+)", stem)]
+    words = re.sub(r"^Q3-[a-z]+|-[A-Z]--?\d+", "", stem).strip("-").replace("-", " ")
+    return f"{words} ({', '.join(settings)})" if settings else words
 
 
 @dataclass

@@ -4,8 +4,6 @@ Keys are those of a record's epochs and of a comparison's columns; a key that is
 option's say, is called by its own words.
 """
 
-import math
-
 import numpy as np
 
 # What a sentence calls each quantity and, where that is another, what the head of a table's column does,
@@ -73,9 +71,10 @@ def as_text(key, value):
 def shortest(value):
     """A number as people write it: the fewest digits that give it back, never an exponent.
 
-    '0.00001' and not '1e-05'; a float keeps its point, '1.0'. What is no float is `str(value)`.
+    '0.00001' and not '1e-05'; a float keeps its point, '1.0'. What is no float is `str(value)`; 1e300, of
+    301 digits, keeps its exponent.
     """
-    if not isinstance(value, float) or not math.isfinite(value):
+    if not isinstance(value, float) or not 1e-20 < abs(value) < 1e20:
         return str(value)
     return np.format_float_positional(value, trim="0")
 

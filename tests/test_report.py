@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from editions import answers, entry, findings, report
+from editions import answers, entry, findings, plan, report
 from editions.dataset import EditionData
 from editions.tables import Experiment, Log, Question
 from lab import compare, quantities
@@ -477,6 +477,18 @@ def test_settings_over_seeds_are_told_apart_or_not():
     far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]
     said = " ".join(compare.findings(["a", "b"], far)[2])
     assert "is that of b." in said and "On average b is above a by .3000, by at least" in said
+
+
+@pytest.mark.parametrize(
+    ("stem", "caption"),
+    [
+        ("Q3-quadratic-D-3-K-5-out-of-reach", "out of reach (D = 3, K = 5)"),
+        ("Q3-interval-D-6-A--2-B-3-networks", "networks (D = 6, A = -2, B = 3)"),
+        ("Q3-convexity-logistic-regression", "logistic regression"),
+    ],
+)
+def test_the_captions_of_proofs_are_words(stem, caption):
+    assert plan.caption_of(stem) == caption
 
 
 def test_what_is_confused_most_often():
