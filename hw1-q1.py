@@ -19,7 +19,7 @@ try:
     from fast import exact_sgd
     from fast.pixels import FeatureMatrix, feature_statistics, part
     from lab import figures, numpy_state, options, process, sweep
-    from lab.pictures import Outcome
+    from lab.figures import Outcome
     from lab.run import Run
 except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"

@@ -30,7 +30,7 @@ try:
     from fast.pixels import feature_statistics
     from lab import figures, options, process, sweep, torch_state
     from lab.alone import Alone
-    from lab.pictures import Outcome
+    from lab.figures import Outcome
 except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"hw1-q2.py: the package {error.name} is missing; {advice}", file=sys.stderr)

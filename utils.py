@@ -1,8 +1,8 @@
 """What a homework script needs around its models: loading the images, seeding, drawing the curves.
 
 `configure_seed`, `load_dataset`, `load_oct_data` and `ClassificationDataset` are those of the course's
-skeletons, so a student's own script runs beside this file, which needs no other file of the project:
-NumPy to load, torch for `ClassificationDataset`, matplotlib to draw, each imported when it is needed.
+skeletons. A student's script runs beside this file alone: it needs NumPy to load, torch for
+`ClassificationDataset` and matplotlib to draw, each imported when it is needed.
 """
 
 import contextlib
@@ -21,18 +21,13 @@ SPLITS = ("train", "val", "test")
 KEYS = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
 # The 2023-24 edition tests on so many images of each of OCTMNIST's four classes, the first ones.
 OCT_TEST_IMAGES = (182, 55, 42, 250)
-
-# A file may not claim to hold much more than its size on disk: photographs shrink two- to
-# fivefold in a zip, a zip bomb a thousandfold.
-MAX_EXPANSION = 64
-EXPANSION_ALLOWANCE = 64 * 2**20  # bytes; lets small, very regular test images pass
+# Photographs shrink two- to fivefold in a zip, a zip bomb a thousandfold. The allowance, in bytes, lets
+# small, very regular test images pass.
+MAX_EXPANSION, EXPANSION_ALLOWANCE = 64, 64 * 2**20
 
 
 class InputError(Exception):
-    """An input that cannot be used: the message is one line that says what is wrong and what to do.
-
-    The scripts print it on standard error and leave with exit status 2.
-    """
+    """An input that cannot be used: one line that says what is wrong and what to do, for exit status 2."""
 
 
 def notice(message):
@@ -54,29 +49,19 @@ def configure_seed(seed):
         torch.backends.cudnn.benchmark = False
 
 
-# --------------------------------------------------------------------------------------------
-# Loading
+# --- Loading
 
 
 def read_npz(path):
-    """Read an image data set in the course's format, trusting nothing that the file says.
+    """Read an image data set in the course's format, which is MedMNIST's, trusting nothing in the file.
 
-    Parameters
-    ----------
-    path : path of an .npz with `{train,val,test}_images`, uint8 of shape (n, height, width) or
-        (n, height, width, channels), and `{train,val,test}_labels`, integers from 0 of shape
-        (n,) or (n, 1). MedMNIST publishes the same format.
+    path : of an .npz with `{train,val,test}_images`, uint8 of shape (n, height, width) or (n, height,
+        width, channels), and `{train,val,test}_labels`, integers from 0 of shape (n,) or (n, 1).
 
-    Returns
-    -------
-    dict of the six arrays: images as uint8 in the file's shape, labels as int64 of shape (n,).
-
-    Raises
-    ------
-    InputError where the file is missing, damaged or not of this format. Pickled objects are never
-    loaded, and no more memory is taken than the file's size on disk can account for.
+    Returns a dict of the six arrays, labels as int64 of shape (n,). InputError where the file is missing,
+    damaged or not of this format. Pickled objects are never loaded, and no more memory is taken than the
+    file's size on disk can account for.
     """
-    path = Path(path)
     with opened_npz(path) as archive:
         arrays = {key: read_member(archive, key) for key in KEYS}
     return checked(arrays, path)
@@ -92,10 +77,8 @@ def opened_npz(path):
         raise InputError(f"{path}: no such file; {advice}")
     if not os.path.isfile(path):
         raise InputError(f"{path}: is not a regular file; give an .npz file")
-    with (
-        damage_as_input_error(path, "damaged or not an npz file"),
-        zipfile.ZipFile(path) as archive,
-    ):
+    damage = damage_as_input_error(path, "damaged or not an npz file")
+    with damage, zipfile.ZipFile(path) as archive:
         for key in KEYS:
             if f"{key}.npy" not in archive.namelist():
                 needed = "an image data set has images and labels for train, val and test"
@@ -105,11 +88,7 @@ def opened_npz(path):
 
 @contextlib.contextmanager
 def damage_as_input_error(path, what):
-    """Turn what reading a damaged file raises into an InputError, which starts "path: what".
-
-    zipfile, its decompressors and the parsers of headers raise whatever comes up, MemoryError for
-    deep nesting among it.
-    """
+    """Make whatever zipfile, decompressors and parsers raise an InputError, which starts "path: what"."""
     try:
         yield
     except InputError:
@@ -140,13 +119,13 @@ def read_header(stream, size, key):
     ValueError where the header does not match that size, and for pickled objects.
     """
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        header = np.lib.format.read_array_header_2_0(stream)
-    else:
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
         raise ValueError(f"'{key}' is of npy version {version}")
-    shape, _, dtype = header
+    shape, _, dtype = header = readers[version](stream)
     if dtype.hasobject:
         raise ValueError(f"'{key}' holds pickled objects, which are never loaded")
     n_bytes = math.prod(shape) * dtype.itemsize
@@ -158,21 +137,14 @@ def read_header(stream, size, key):
 def read_member(archive, key):
     """The array `key` of an open npz archive, its header checked before memory is taken.
 
-    Raises ValueError where the header claims what the file cannot hold or does not match the data,
-    and for pickled objects, which are never loaded; on damage whatever zipfile and NumPy raise.
+    ValueError where `opened_member` or `read_header` raises it; on damage whatever zipfile and NumPy do.
     """
     with opened_member(archive, key) as (stream, size):
-        shape, fortran_order, dtype = read_header(stream, size, key)
-        array = np.empty(math.prod(shape), dtype)
-        rest = memoryview(array).cast("B") if array.nbytes else b""
-        while rest:
-            chunk = stream.read(min(len(rest), 2**20))
-            if not chunk:
-                raise EOFError(f"'{key}' ends early")
-            rest[: len(chunk)] = chunk
-            rest = rest[len(chunk) :]
+        read_header(stream, size, key)
+        stream.seek(0)
+        array = np.lib.format.read_array(stream, allow_pickle=False)
         stream.read(1)  # reaches the end, where the archive's checksum is compared
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    return array
 
 
 def checked(arrays, path):
@@ -182,17 +154,18 @@ def checked(arrays, path):
         if wrong:
             raise InputError(f"{path}: {what}")
 
-    valid = {}
+    valid, expected = {}, arrays["train_images"].shape[1:]
     for split in SPLITS:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        shape, size, expected = images.shape, images.shape[1:], arrays["train_images"].shape[1:]
-        wrong = images.ndim not in (3, 4) or 0 in size
-        allowed = "(n, height, width) or (n, height, width, channels)"
-        refuse(wrong, f"{split}_images has shape {shape}; images are {allowed}")
+        shape, size = images.shape, images.shape[1:]
+        allowed = "images are (n, height, width) or (n, height, width, channels)"
+        refuse(
+            len(shape) not in (3, 4) or 0 in size, f"{split}_images has shape {shape}; {allowed}"
+        )
         wrong = labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,))
         refuse(wrong, f"{split}_labels has shape {labels.shape}, not (n,) or (n, 1)")
-        refuse(len(images) == 0, f"the {split} split is empty")
         n, m = len(images), len(labels)
+        refuse(n == 0, f"the {split} split is empty")
         refuse(n != m, f"{split} has {n} images and {m} labels")
         refuse(size != expected, f"{split}_images are {size} each, train_images {expected}")
         if images.dtype != np.uint8:
@@ -205,27 +178,24 @@ def checked(arrays, path):
         refuse(labels.min() < 0, f"{split}_labels has a negative label")
         valid[f"{split}_images"] = images
 
-    classes = np.unique(arrays["train_labels"])
+    classes = np.unique(arrays["train_labels"]).tolist()
     refuse(len(classes) == 1, "train_labels has a single class; there is nothing to tell apart")
-    for c, label in enumerate(classes):
-        refuse(
-            label != c, f"train_labels lacks class {c}; classes are numbered from 0 without gaps"
-        )
+    lacking = next((c for c, label in enumerate(classes) if c != label), None)
+    gap = f"train_labels lacks class {lacking}; classes are numbered from 0 without gaps"
+    refuse(lacking is not None, gap)
     for split in SPLITS:
-        labels, most = arrays[f"{split}_labels"], arrays[f"{split}_labels"].max()
+        labels = arrays[f"{split}_labels"]
+        most = labels.max()
         refuse(most >= len(classes), f"{split}_labels has class {most}, which training lacks")
         valid[f"{split}_labels"] = labels.astype(np.int64).reshape(-1)
     return valid
 
 
 def load_dataset(data_path, bias=False):
-    """Load a data set as the course's skeleton does, as floats all at once.
-
-    data_path : path of the npz file, see `read_npz`, which raises InputError.
-    bias : append a column of ones to the features?
+    """Load the npz file of `read_npz` as the course's skeleton does, as floats all at once.
 
     Returns {"train": (X, y), "dev": (X, y), "test": (X, y)} with X a float64 array of shape
-    (n, features), pixels / 256, and y an int64 array of shape (n,).
+    (n, features), pixels / 256, with `bias` also a last column of ones, and y (n,) of int64.
     """
     arrays = read_npz(data_path)
     data = {}
@@ -256,23 +226,21 @@ def load_oct_data(data_path=None, bias=False):
 
 
 class ClassificationDataset:
-    """The tensors of a data set, as the course's skeleton names them.
+    """What `load_dataset` returns as tensors, named as in the course's skeleton.
 
-    `data` is what `load_dataset` returns. X, dev_X, test_X are float32 tensors of shape
-    (n, features); y, dev_y, test_y int64 tensors of shape (n,). Indexing gives a training example
-    (x_i, y_i), so that a torch DataLoader takes the object as it is.
+    X, dev_X, test_X are float32 of shape (n, features); y, dev_y, test_y int64 of shape (n,). Indexing
+    gives a training example (x_i, y_i), as a torch DataLoader asks.
     """
 
     def __init__(self, data):
         import torch
 
-        def tensors(split):
-            X, y = data[split]
+        def tensors(X, y):
             return torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.long)
 
-        self.X, self.y = tensors("train")
-        self.dev_X, self.dev_y = tensors("dev")
-        self.test_X, self.test_y = tensors("test")
+        self.X, self.y = tensors(*data["train"])
+        self.dev_X, self.dev_y = tensors(*data["dev"])
+        self.test_X, self.test_y = tensors(*data["test"])
 
     def __len__(self):
         return len(self.X)
@@ -281,10 +249,76 @@ class ClassificationDataset:
         return self.X[index], self.y[index]
 
 
-# --------------------------------------------------------------------------------------------
-# Drawing
+# --- Drawing
 
 
+@contextlib.contextmanager
+def default_style():
+    """Draw as matplotlib is shipped, whatever a matplotlibrc, a style or MPLBACKEND says.
+
+    Also a decorator: what is drawn, and what is written to a file, belongs inside.
+    """
+    if "matplotlib" not in sys.modules:
+        backend = os.environ.pop(
+            "MPLBACKEND", None
+        )  # its import fails for one that it does not know
+        import matplotlib
+
+        matplotlib.rcdefaults()
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+            with contextlib.suppress(ValueError):
+                matplotlib.rcParams["backend"] = backend
+    import matplotlib
+
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):
+        yield
+
+
+@default_style()
+def new_figure(size, title="", show=False, margins=None):
+    """An empty titled figure of `size` inches; one that `plt.show()` opens, if `show`.
+
+    margins : (left, right, bottom) of its axes in inches; without them matplotlib finds room for
+        every label, which takes as long as drawing does.
+    """
+    from matplotlib.figure import Figure
+
+    kind = {"figsize": size, "layout": None if margins else "constrained"}
+    if show:
+        from matplotlib import pyplot
+
+        try:
+            figure = pyplot.figure(**kind)
+        except ImportError:  # the backend that was asked for; `show_figures` says so
+            pyplot.switch_backend("agg")
+            figure = pyplot.figure(**kind)
+    else:
+        figure = Figure(**kind)
+    lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
+    text, (width, height) = "\n".join(lines), size
+    if margins:
+        left, right, bottom = margins
+        above = 0.2 + 0.17 * len(text.splitlines())
+        figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - above / height)
+    if title:
+        # A name may hold a $, which matplotlib would read as the start of a formula.
+        where = {"y": 1 - 0.08 / height} if margins else {}
+        figure.suptitle(text, fontsize="medium", parse_math=False, **where)
+    return figure
+
+
+def show_figures():
+    """Open the figures that were made to be shown; a notice where there is no screen for them."""
+    from matplotlib import get_backend, pyplot
+
+    if get_backend().lower() == "agg":  # what matplotlib takes where none can open
+        notice("note: no window can be opened here; the figures are in their files")
+    else:
+        pyplot.show()
+
+
+@default_style()
 def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=30):
     """A matplotlib Figure of one or more curves against the epochs.
 
@@ -293,108 +327,56 @@ def plot_curves(epochs, curves, ylabel, title, best=None, show=False, log_from=3
     title : model, settings and data set; long lines are wrapped.
     best : label of the curve whose highest point is marked, or None.
     show : make a figure that `plt.show()` opens in a window?
-    log_from : a logarithmic axis is drawn where the greatest value is so many times the least.
+    log_from : a logarithmic axis is drawn where the greatest value is so many times the least;
+        where the first epoch is why, the others have an axis of their own beside it.
     """
-    from matplotlib.ticker import MaxNLocator
-
-    # The legend lies below, clear of the curves, in as many columns as fit: of its text 14
-    # characters are an inch, and a line with its margins is as long as 7.
+    # The legend lies below, in as many columns as fit: 14 characters are an inch.
     columns = max(1, min(3, int(6.4 * 14 / (max(map(len, curves)) + 7))))
-    legend_rows = math.ceil(len(curves) / columns)
-    figure = new_figure((6.4, 4.2 + 0.2 * max(legend_rows - 2, 0)), title, show)
-    axes = figure.add_subplot()
-    marker = "." if len(epochs) <= 30 else None
-    lines = []
-    for i, (label, values) in enumerate(curves.items()):
-        values = np.where(np.isfinite(np.asarray(values, float)), values, np.nan).astype(float)
-        style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
-        (line,) = axes.plot(epochs, values, style, marker=marker, label=label)
-        lines.append(line)
-        if label == best and not np.isnan(values).all():
-            at = int(np.nanargmax(values))
-            ring = {"color": line.get_color(), "markersize": 8, "fillstyle": "none"}
-            told = f"best {label}: {values[at]:.4f}, epoch {epochs[at]}"
-            axes.plot(epochs[at], values[at], "o", label=told, **ring)
-    panels, drawn = [axes], [line.get_ydata() for line in lines]
-    if _span(drawn) > log_from:  # the NumPy MLP's loss falls from hundreds to one
+    below = 0.6 + 0.21 * math.ceil((len(curves) + (best in curves)) / columns)
+    figure = new_figure((6.4, 3.6 + below), title, show, margins=(0.75, 0.2, below))
+    curves = {label: np.asarray(values, float) for label, values in curves.items()}
+    curves = {label: np.where(np.isfinite(y), y, np.nan) for label, y in curves.items()}
+    whole, later = _span(curves.values()), _span(y[1:] for y in curves.values())
+    beside = len(epochs) > 2 and whole > log_from >= later
+    panels = figure.subplots(1, 1 + beside, squeeze=False)[0]
+    for skipped, axes in enumerate(panels):
+        x = epochs[skipped:]
+        for i, (label, y) in enumerate(curves.items()):
+            style = ["-", "--", ":", "-."][i // 10 % 4]  # there are ten colours
+            axes.plot(x, y[skipped:], style, marker="." if len(x) <= 30 else None, label=label)
+        axes.set_xticks(round_ticks(x[0], x[-1], 4 if beside else 6))
+        axes.ticklabel_format(axis="y", useOffset=False, scilimits=(-6, 7))
+        axes.grid(alpha=0.3)
+        axes.set_xlabel(f"epoch, from {x[0]} on" if skipped else "epoch")
+    axes = panels[0]
+    if best in curves and not np.isnan(curves[best]).all():
+        at = int(np.nanargmax(curves[best]))
+        highest, color = curves[best][at], axes.lines[list(curves).index(best)].get_color()
+        label = f"best {best}: {highest:.4f}, epoch {epochs[at]}"
+        axes.plot(epochs[at], highest, "o", ms=8, fillstyle="none", color=color, label=label)
+    if whole > log_from:  # the NumPy MLP's loss falls from hundreds to one
         axes.set_yscale("log", subs=[2, 5])
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter(lambda value, _: np.format_float_positional(value, 6, trim="-"))
         ylabel += ", log scale"
-        if len(epochs) > 2 and _span([values[1:] for values in drawn]) <= log_from:
-            inset = axes.inset_axes((0.35, 0.4, 0.62, 0.5))
-            inset.set_title("from the second epoch on", fontsize="small")
-            for line, values in zip(lines, drawn, strict=True):
-                inset.plot(epochs[1:], values[1:], line.get_linestyle(), color=line.get_color())
-            panels.append(inset)
-    empty = np.isnan(drawn).all()
-    if empty:
+    if all(np.isnan(y).all() for y in curves.values()):
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
-    if empty or len(epochs) == 1:
-        axes.set_xlim(epochs[0] - 1, epochs[-1] + 1)
-    axes.set_xlabel("epoch")
     axes.set_ylabel(ylabel)
-    for panel in panels:
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panel.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=columns, frameon=False)
+    labelled = axes.get_legend_handles_labels()
+    figure.legend(*labelled, loc="lower center", ncols=columns, frameon=False)
     return figure
+
+
+def round_ticks(first, last, most):
+    """Round numbers for an axis from `first` to `last`, at most `most` steps, `last` among them."""
+    steps = (digit * 10**power for power in range(10) for digit in (1, 2, 5))
+    step = next(step for step in steps if last - first <= step * most)
+    start = first if step == 1 else first // step * step
+    return [tick for tick in range(start, last, step) if last - tick >= step / 2] + [last]
 
 
 def _span(curves):
     """How many times the least of the positive values the greatest is; nan counts for nothing."""
-    values = np.concatenate(curves)
+    values = np.concatenate(list(curves))
     positive = values[values > 0]
     return positive.max() / positive.min() if positive.size else 1.0
-
-
-def plot_weights(W, image_shape, title, class_names=None, show=False):
-    """A matplotlib Figure of a linear model's weights, each class's row as an image: what it looks for.
-
-    Each image is stretched to the full range of its class: with three channels in colour, else in
-    grey, the channels averaged.
-
-    W : ndarray of shape (n_classes, features), without the bias's column.
-    image_shape : (height, width) or (height, width, channels), with `features` entries.
-    class_names : one name per class; without them "class 0" and so on.
-    title, show : as for `plot_curves`.
-    """
-    n_classes = len(W)
-    columns = min(n_classes, 6)
-    rows = math.ceil(n_classes / columns)
-    figure = new_figure((6.4, (6.4 / columns + 0.25) * rows + 0.4), title, show)
-    for label, weights in enumerate(W):
-        axes = figure.add_subplot(rows, columns, label + 1)
-        low, high = np.min(weights), np.max(weights)
-        image = (weights.reshape(image_shape) - low) / (high - low or 1)
-        if image.ndim == 3 and image.shape[2] != 3:
-            image = image.mean(axis=2)
-        axes.imshow(image, cmap="gray", interpolation="nearest")
-        axes.set_title(class_names[label] if class_names else f"class {label}", fontsize="small")
-        axes.set_axis_off()
-    return figure
-
-
-def new_figure(size, title="", show=False):
-    """An empty figure, `size` inches, titled; one that `plt.show()` opens, if `show`."""
-    if show:
-        from matplotlib.pyplot import figure as Figure
-    else:
-        from matplotlib.figure import Figure
-    figure = Figure(figsize=size, layout="constrained")
-    if title:
-        lines = [textwrap.fill(line, int(13 * size[0])) for line in title.splitlines()]
-        # A name may hold a $, which matplotlib would read as the start of a formula.
-        figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
-    return figure
-
-
-def show_figures():
-    """Open the figures that were made to be shown; a notice where there is no screen for them."""
-    import matplotlib
-    from matplotlib import pyplot
-
-    if matplotlib.get_backend().lower() == "agg":  # what matplotlib takes where none can open
-        notice("note: no window can be opened here; the figures are in their files")
-    else:
-        pyplot.show()

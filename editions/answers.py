@@ -7,7 +7,7 @@ A setting's runs differ in the seed alone: `groups` has a list of records for ea
 import numpy as np
 
 from editions.findings import FEWEST, about_loss
-from lab import comparison, seeds, statistics
+from lab import compare, statistics
 from lab.quantities import as_share, as_text, in_words, join_words, name_of
 
 
@@ -32,11 +32,10 @@ def answer(labels, groups, baseline=0.0, curves=(), tested=None, zeros=(), timed
     # A question about the norm of the weights alone is not about which setting is best.
     if not curves or any(key.endswith(("acc", "loss")) for key in curves):
         if min(map(len, groups)) > 1:
-            found = seeds.findings(labels, groups)
-            best, alike = found.top[0], found.alike
-            paragraphs += [found.sentences, about_tests(labels, groups)]
+            (best, *_), alike, sentences = compare.findings(labels, groups)
+            paragraphs += [sentences, about_tests(labels, groups)]
         else:
-            best = labels[comparison.tied_with_best(records)[0]]
+            best = labels[compare.tied_with_best(records)[0]]
             disputes = about_disputes(labels, best, *tested[:2]) if tested else []
             paragraphs += [which_is_best(labels, records), disputes]
         paragraphs[0] = paragraphs[0] + about_baseline(labels, records, baseline)
@@ -71,9 +70,9 @@ def span(numbers):
 
 def which_is_best(labels, records):
     """Of one run a setting: the best, by how much, and what its accuracy moves in the last epochs."""
-    finals = [comparison.final_accuracy(record) for record in records]
+    finals = [compare.final_accuracy(record) for record in records]
     tests = [record.final["test_acc"] for record in records]
-    tied = comparison.tied_with_best(records)
+    tied = compare.tied_with_best(records)
     others = [i for i in range(len(records)) if i not in tied]
     against = each([labels[i] for i in others], [as_share(finals[i]) for i in others])
     against = against and f" against {against}"
@@ -86,7 +85,7 @@ def which_is_best(labels, records):
             f"Their test accuracies, not used to choose, are {tests}.",
         ]
     (best,) = tied
-    count, low, high = comparison.last_epochs(records[best])
+    count, low, high = compare.last_epochs(records[best])
     moves = f"over its last {count} epochs it moves between {as_share(low)} and"
     level = f"{as_share(finals[best])} ({moves} {as_share(high)}){against}"
     sentences = [f"Best by final validation accuracy: {labels[best]}, with {level}."]
@@ -146,7 +145,7 @@ def about_baseline(labels, records, share):
     lost = [
         label
         for label, record in zip(labels, records, strict=True)
-        if comparison.final_accuracy(record) <= share
+        if compare.final_accuracy(record) <= share
     ]
     do = "does" if len(lost) == 1 else "do"
     always = f"always giving the most frequent class ({as_share(share)})"
@@ -179,7 +178,7 @@ def about_pace(labels, groups, best):
             for theirs in group
             if ours.options["seed"] == theirs.options["seed"]
         ]
-        ends = [comparison.final_accuracy(theirs) for _, theirs in pairs]
+        ends = [compare.final_accuracy(theirs) for _, theirs in pairs]
         sooner = [first_epoch(ours, end) for (ours, _), end in zip(pairs, ends, strict=True)]
         later = [first_epoch(theirs, end) for (_, theirs), end in zip(pairs, ends, strict=True)]
         if pairs and None not in sooner and min(later) - max(sooner) > len(group[0].epochs) / 20:
@@ -246,7 +245,7 @@ def about_seconds(labels, records):
             for record, time in zip(records, seconds, strict=True)
         ],
     )
-    if not comparison.measured_alike(records):
+    if not compare.measured_alike(records):
         unlike = "other numbers of threads or of runs at a time, so these are not comparable"
         return [f"An epoch took {paces}, measured with {unlike}."]
     slow, fast = seconds.index(max(seconds)), seconds.index(min(seconds))

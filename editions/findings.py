@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from lab import comparison
-from lab.pictures import counted
+from lab import compare
+from lab.figures import counted
 from lab.quantities import as_share
 from utils import SPLITS
 
@@ -56,7 +56,7 @@ def run_findings(record, dataset, predictions=None):
             f"The norm of the weights is {epochs[0]['w_norm']:.4f} after the first epoch and "
             f"{epochs[-1]['w_norm']:.4f} after the last."
         )
-    count, low, high = comparison.last_epochs(record)
+    count, low, high = compare.last_epochs(record)
     if count > 1:
         oscillates = ": it oscillates" if high - low > 0.1 else ""
         moves = f"ranges from {as_share(low)} to {as_share(high)}{oscillates}"
@@ -74,7 +74,7 @@ def about_loss(words, losses):
     n, last = len(losses), losses[-1]
     if epoch == n:
         return f"The {words} is still falling in the last epoch, {n}, where it is {last:.4f}."
-    end = losses[-max(1, n // comparison.LAST) :]
+    end = losses[-max(1, n // compare.LAST) :]
     if len(end) > 2 and max(end) > 2 * min(end):
         return (
             f"The {words} oscillates: over the last {len(end)} epochs it ranges from {min(end):.4f} to "

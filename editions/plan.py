@@ -6,6 +6,7 @@ whole and of the same options, data and code.
 
 import argparse
 import hashlib
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,9 @@ import utils
 from editions.commands import PROOFS, figures_of, only_run, relative, script_module, with_epochs
 from editions.dataset import EditionData
 from lab.checkpoint import read_checkpoint, read_state
+from lab.figures import CAPTIONS, quantities
 from lab.folder import file_name, run_folder
 from lab.options import recorded_options
-from lab.pictures import CAPTIONS, quantities
 from lab.quantities import join_words, name_of
 from lab.record import FINISHED, read_record
 from lab.version import code_version
@@ -125,7 +126,14 @@ class Proof(Job):
 
     def figures(self):
         paths = sorted(self.folder.glob("*.png"))
-        return {path.stem: (path.stem.removeprefix("Q3-"), path) for path in paths}
+        return {path.stem: (caption_of(path.stem), path) for path in paths}
+
+
+def caption_of(stem):
+    """What a figure of hw1-q3.py shows, by its file's name: 'out of reach (D = 3, K = 5)'."""
+    settings = [f"{name} = {value}" for name, value in re.findall(r"-([A-Z])-(-?\d+)", stem)]
+    words = re.sub(r"^Q3-[a-z]+|-[A-Z]--?\d+", "", stem).strip("-").replace("-", " ")
+    return f"{words} ({', '.join(settings)})" if settings else words
 
 
 @dataclass

@@ -19,7 +19,7 @@ from editions.dataset import STANDIN, UNNAMED
 from editions.entry import KEYS, Entry, format_quantity, key_of
 from editions.plan import FORMATS, QUICK
 from editions.tables import FOLDER
-from lab import comparison, repetitions
+from lab import compare
 from lab.figures import save_figure
 from lab.files import replacing
 from lab.known_data import ANOTHER_SPLIT, THE_VERY_DATA
@@ -63,7 +63,7 @@ def write(edition, jobs, folder, dataset, quick):
     glance = with_baseline([entry.report_row() for entry in entries], base)
     if glance:
         csv_rows = with_baseline([entry.csv_row() for entry in entries], base)
-        comparison.write_table(glance, lambda ending: folder / f"glance.{ending}", csv_rows)
+        compare.write_table(glance, lambda ending: folder / f"glance.{ending}", csv_rows)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=lambda name: name.startswith("report.html"),
@@ -85,9 +85,9 @@ def write(edition, jobs, folder, dataset, quick):
             glance=glance,
             entries=entries,
             sections=sections,
-            texts=comparison.text_rows,
-            formatted=lambda rows: comparison.formatted(rows, "github"),
-            numeric=lambda rows: {head_of(key) for key in comparison.numeric_columns(rows)},
+            texts=compare.text_rows,
+            formatted=lambda rows: compare.formatted(rows, "github"),
+            numeric=lambda rows: {head_of(key) for key in compare.numeric_columns(rows)},
             image=lambda path: base64.b64encode(path.read_bytes()).decode(),
             name=lambda path: path.relative_to(folder).as_posix(),
         )
@@ -224,9 +224,9 @@ class Section:
             sentences, curves = entry.logs()
             figures = []
             for key, lines in curves.items():
-                model = comparison.called(entry.job.opt.model)
+                model = compare.called(entry.job.opt.model)
                 subject = f"{model} ({entry.experiment.name}), ours and published"
-                figure = comparison.curves_figure(key, lines, subject, data_title)
+                figure = compare.curves_figure(key, lines, subject, data_title)
                 lighten(figure, [label for label in lines if label != "ours"])
                 figures.append(save(figure, folder / f"{stem}-log-{i}-{key}", name_of(key)))
             self.logs[entry.experiment.name] = sentences, figures
@@ -245,15 +245,11 @@ class Section:
         _, shares = self.base
         base = {key_of(split): shares[split] for split in ("val", "test")}
         records, groups = [e.record for e in entries], [e.repeated for e in entries]
-        subject = comparison.subject(entries[0].job.opt.model, options)
-        titled = subject, data_title, self.question.curves
+        subject = compare.subject(entries[0].job.opt.model, options)
         self.over_seeds = min(map(len, groups)) > 1
-        if self.over_seeds:
-            self.rows = repetitions.table(settings, groups, base)
-            figures = repetitions.overlays(groups, labels, *titled)
-        else:
-            self.rows = comparison.table(settings, records, base)
-            figures = comparison.overlays(records, labels, *titled)
+        groups = groups if self.over_seeds else [[record] for record in records]
+        self.rows = compare.table(settings, groups, base)
+        figures = compare.overlays(groups, labels, subject, data_title, self.question.curves)
         if options != ["seed"]:  # a seed is no setting, so none is best
             predictions = [entry.predictions for entry in entries]
             data = entries[0].dataset.data
@@ -273,17 +269,18 @@ class Section:
             self.paragraphs = [" ".join(sentences) for sentences in paragraphs]
             for label, row in zip(labels, self.rows, strict=False):  # the last is the baseline
                 if label in alike:
-                    row["best"] = comparison.NOT_TOLD
-        comparison.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
+                    row["best"] = compare.NOT_TOLD
+        compare.write_table(self.rows, lambda ending: folder / f"{stem}.{ending}")
         for key, figure in figures:
             name = name_of(key)
-            caption = f"{name}: {repetitions.legend(groups)}" if self.over_seeds else name
+            caption = f"{name}: {compare.legend(groups)}" if self.over_seeds else name
             self.figures.append(save(figure, folder / f"{stem}-{key}", caption))
 
 
 def lighten(figure, labels):
     """Draw these curves broad and light, so that they show under one that is equal to them."""
-    for line in [*figure.axes[0].lines, *figure.legends[0].get_lines()]:
+    lines = [line for axes in figure.axes for line in axes.lines]
+    for line in [*lines, *figure.legends[0].get_lines()]:
         if line.get_label() in labels:
             line.set(linewidth=5, alpha=0.35, marker="")
 

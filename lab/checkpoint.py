@@ -23,7 +23,7 @@ import numpy as np
 
 from lab.files import reason_of, replacing
 from lab.folder import shown
-from lab.options import decimal_text
+from lab.quantities import shortest
 from lab.record import Numbers, Options, Seconds
 from utils import InputError, notice
 
@@ -291,4 +291,4 @@ class Checkpoints:
 
 def _word(value):
     """An option's value in a message; a text, which a stranger may have written, in quotes."""
-    return decimal_text(value) if isinstance(value, float) else json.dumps(value)[:60]
+    return shortest(value) if isinstance(value, float) else json.dumps(value)[:60]

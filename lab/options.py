@@ -5,10 +5,10 @@ import difflib
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import utils
+from lab.quantities import shortest
 
 PLOTS = utils.ROOT / "plots"
 # Options that do not change a run's numbers, or, as data_path, are there as the data file's digest.
@@ -24,14 +24,6 @@ SPELLED_OUT = {
     "momentum",
     "logistic_regression": "batch_size learning_rate epochs l2_decay optimizer",
 }
-
-
-def decimal_text(value):
-    """An option's value in names, tables and titles: the shortest decimal, 0.00001 and not 1e-05."""
-    if not isinstance(value, float):
-        return str(value)
-    text = f"{Decimal(repr(value)):f}"
-    return text if len(text) <= 30 else repr(value)  # 1e300 has 301 digits
 
 
 # --------------------------------------------------------------------------------------------
@@ -165,7 +157,7 @@ class Option:
 
     def in_title(self, name, value):
         """The words for a value in a title, or ""."""
-        text = decimal_text(value).removesuffix(".0")
+        text = shortest(value).removesuffix(".0")
         if self.title is not None:
             return self.title.format(text)
         if value == self.default:
@@ -252,9 +244,7 @@ class ModelParser(Parser):
         for name in [*first, *(name for name in self.table if name not in first)]:
             option, value = self.table[name], getattr(opt, name)
             if name in first or value != option.default:
-                words.append(
-                    option.short if value is True else f"{option.short}-{decimal_text(value)}"
-                )
+                words.append(option.short if value is True else f"{option.short}-{shortest(value)}")
         start = f"{PREFIX.get(self.prog, '')}{opt.model}"
         return f"{start}{{quantity}}{''.join(f'-{word}' for word in words)}{{data}}"
 

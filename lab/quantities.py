@@ -4,7 +4,7 @@ Keys are those of a record's epochs and of a comparison's columns; a key that is
 option's say, is called by its own words.
 """
 
-from lab.options import decimal_text
+import numpy as np
 
 # What a sentence calls each quantity and, where that is another, what the head of a table's column does,
 # as the scripts print it.
@@ -20,7 +20,7 @@ NAMES = {
     "w_norm": ("norm of the weights", "W norm"),
     "best_val_acc": ("highest validation accuracy", "highest val acc"),
     "best_epoch": ("in epoch",),
-    "moves": ("range over the last epochs", "moves by"),
+    "moves": ("range over the last epochs", "range, last epochs"),
     "runs_at_a_time": ("runs at a time",),
     "val_deviation": ("deviation", "± val"),
     "test_deviation": ("deviation of the test accuracy", "± test"),
@@ -64,8 +64,19 @@ def as_text(key, value):
         return f"{value:g}" if not isinstance(value, float) else f"{value:.{int(value < 100)}f}"
     if isinstance(value, float) and key in NAMES:
         return as_share(value) if is_accuracy(key) else f"{value:.4f}"
-    text = decimal_text(value)
+    text = shortest(value)
     return text.removeprefix("0") if is_accuracy(key) and text.startswith("0.") else text
+
+
+def shortest(value):
+    """A number as people write it: the fewest digits that give it back, never an exponent.
+
+    '0.00001' and not '1e-05'; a float keeps its point, '1.0'. What is no float is `str(value)`; 1e300, of
+    301 digits, keeps its exponent.
+    """
+    if not isinstance(value, float) or not 1e-20 < abs(value) < 1e20:
+        return str(value)
+    return np.format_float_positional(value, trim="0")
 
 
 def as_share(value, digits=4):

@@ -23,11 +23,10 @@ from tqdm import tqdm
 
 from lab import record
 from lab.checkpoint import Checkpoint, Checkpoints, Identity, NoCheckpoint, damaged, read_state
-from lab.figures import save_figure
+from lab.figures import CAPTIONS, pictures, save_figure
 from lab.files import replacing
 from lab.folder import RunFolder, shown
 from lab.options import recorded_options
-from lab.pictures import CAPTIONS, pictures
 from lab.process import Incomplete, Stopped, flush_or_drop
 from lab.version import code_version
 from utils import InputError, notice

@@ -1,10 +1,8 @@
 """What can be said from a few runs: intervals, tests, and a plain sentence for each.
 
-A setting is trained with k seeds, its repetitions; `values` below are their k results, one number
-each. The functions are pure, raise ValueError for what is not a finite number, and keep to methods
-that hold for 3 to 20 runs: Student's t, Welch, exact permutations, Holm, McNemar. Seeds are never
-ranked: a lowest and a highest are a range, not a worst and a best. scipy is imported where it is
-needed: a run does without.
+`values` are the results of a setting's k seeds, one finite number each, else ValueError. The methods hold
+for 3 to 20 runs: Student's t, Welch, exact permutations, Holm, McNemar. Seeds are never ranked: a lowest
+and a highest are a range. scipy is imported where it is needed: a run does without.
 """
 
 import itertools
@@ -51,9 +49,9 @@ class Difference(NamedTuple):
 
 
 class Exact(NamedTuple):
-    """A permutation test: its two-sided p, and the least that groups of these sizes can reach."""
+    """A permutation test: its two-sided p, nan of one run, and the least that so few can reach."""
 
-    p: float  # nan where a group has one run
+    p: float
     least: float
 
 
@@ -86,9 +84,6 @@ class McNemar(NamedTuple):
         return (self.only_first - self.only_second) / self.images
 
 
-# One setting.
-
-
 def summary(values):
     """The `Summary` of one or more runs."""
     values = _finite(values)
@@ -106,14 +101,10 @@ def next_run_interval(values, confidence=1 - LEVEL):
     return _t_interval(values, confidence, lambda k: math.sqrt(1 + 1 / k))
 
 
-# Two settings.
-
-
 def welch(first, second):
     """The `Difference` of two settings' means, without assuming equal variances.
 
-    Where neither varies, the interval is the difference itself, and p is 1 or, where they differ, 0.
-    A single run bounds nothing.
+    Where neither varies, the interval is the difference itself, and p 1 or 0. A single run bounds nothing.
     """
     from scipy import stats
 
@@ -158,10 +149,8 @@ def mcnemar(first, second, labels):
 
     first, second, labels = (np.asarray(array).ravel() for array in (first, second, labels))
     if not len(first) == len(second) == len(labels) > 0:
-        raise ValueError(
-            f"predictions of the same images are needed, not of {len(first)} and {len(second)}"
-            f" with {len(labels)} labels"
-        )
+        sizes = f"{len(first)} and {len(second)} with {len(labels)} labels"
+        raise ValueError(f"predictions of the same images are needed, not of {sizes}")
     only_first = int(np.sum((first == labels) & (second != labels)))
     only_second = int(np.sum((second == labels) & (first != labels)))
     disputed = only_first + only_second
@@ -181,9 +170,6 @@ def least_significant_difference(disputed, images):
     if stats.binom.cdf(few, disputed, 0.5) > LEVEL / 2:
         few -= 1
     return (disputed - 2 * few) / images if few >= 0 else math.nan
-
-
-# Several settings.
 
 
 def holm(p_values):
@@ -222,9 +208,6 @@ def not_told_from(name, comparisons):
     ]
 
 
-# In plain words.
-
-
 def describe(values):
     """A sentence: a setting over its seeds."""
     count, mean, deviation, low, high = summary(values)
@@ -242,46 +225,37 @@ def describe(values):
 
 def describe_comparison(comparison, counts):
     """A sentence: do two settings differ, and by how much at least. `counts` are their seeds."""
-    first, second, difference, exact, adjusted, pairs = comparison
+    above, below, difference, exact, adjusted, pairs = comparison
     low, high = np.clip(difference.interval, -1, 1).tolist()  # accuracies differ by no more
-    above, below, by = first, second, as_share(abs(difference.mean))
-    if difference.mean < 0:
-        above, below, low, high = second, first, -high, -low
-    seeds = f"{counts[0]} against {counts[1]} seeds"
+    by, seeds = as_share(abs(difference.mean)), f"{counts[0]} against {counts[1]} seeds"
     if math.isnan(difference.p):
-        return f"{first} and {second} cannot be compared: {seeds}, and each needs two or more."
+        return f"{above} and {below} cannot be compared: {seeds}, and each needs two or more."
     if low == high:
         differ = f"differ by {by}" if low else "do not differ"
-        return f"Neither {first} nor {second} varies with the seed: they {differ} ({seeds})."
-    if comparison.told_apart:
-        said = (
-            f"On average {above} is above {below} by {by}, by at least {as_share(low)} and at most"
-            f" {as_share(high)}"
-        )
-    elif low > 0:  # which is what Holm is for
-        said = (
-            f"Compared alone {above} would be above {below}, by {by} ({_between(low, high)}); among"
-            f" {pairs} pairs that may be chance"
-        )
-    else:
-        anything = _between(low, high) if (low, high) != (-1, 1) else "at all"
-        said = (
-            f"No difference can be told between {above} and {below}: the mean of {above} is higher by"
-            f" {by}, and the true difference may be anything {anything}"
-        )
+        return f"Neither {above} nor {below} varies with the seed: they {differ} ({seeds})."
+    if difference.mean < 0:
+        above, below, low, high = below, above, -high, -low
+    low, high = as_share(low), as_share(high)
     holm = f"; by Holm over all {pairs} pairs, {p_value(adjusted)}" if pairs > 1 else ""
-    welch = f"{CONFIDENCE} Welch interval, {p_value(difference.p)}{holm}"
-    return f"{said} ({welch}; exact permutation test, {p_value(exact.p)})."
+    tests = f"{CONFIDENCE} Welch interval, {p_value(difference.p)}{holm}"
+    tests += f"; exact permutation test, {p_value(exact.p)}"
+    if comparison.told_apart:
+        return f"On average {above} is above {below} by {by}, by at least {low} and at most {high} ({tests})."
+    return (
+        f"No difference can be told between {above} and {below}: the mean of {above} is higher by {by}, and"
+        f" the true difference may be anything between {low} and {high} ({tests})."
+    )
 
 
 def describe_limit(comparison, counts):
     """A sentence: what the permutation test can tell at most, with so many seeds each."""
     least, pairs = comparison.exact.least, comparison.pairs
-    said = f"With {counts[0]} against {counts[1]} seeds the permutation test cannot go below {p_value(least)}"
+    seeds = f"With {counts[0]} against {counts[1]} seeds"
+    limit = f"{seeds} the permutation test cannot go below {p_value(least)}"
     if least * pairs <= LEVEL:
-        return f"{said}."
+        return f"{limit}."
     many = f" over {pairs} pairs" if pairs > 1 else ""
-    return f"{said}: alone it can call no difference{many} significant."
+    return f"{limit}: alone it can call no difference{many} significant."
 
 
 def describe_mcnemar(first, second, test):
@@ -309,23 +283,16 @@ def p_value(p):
     return "p < .0001" if p < 0.0001 else f"p = {as_share(p, 4 if p < 0.1 else 3)}"
 
 
-def _between(low, high):
-    return f"between {as_share(low)} and {as_share(high)}"
-
-
-# What the above are made of.
-
-
 def _finite(values):
     """The values as a list of one or more finite numbers."""
-    values = np.asarray(values, dtype=float).ravel()
-    if not len(values):
+    values = np.ravel(values).astype(float).tolist()
+    if not values:
         raise ValueError("one or more runs are needed, not 0")
-    if not np.all(np.isfinite(values)):
+    if not all(map(math.isfinite, values)):
         raise ValueError(
             "a result is nan or infinite: leave out the runs that diverged, and say so"
         )
-    return values.tolist()
+    return values
 
 
 def _t_interval(values, confidence, factor):

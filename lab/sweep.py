@@ -5,7 +5,7 @@
 `parse` turns a command line into a `Sweep`, most often one of a single run, and `train_all` trains what is
 in it. Each combination of values is the run that the command with those single values would be:
 seeded and built anew, with the same lines on standard output and the same files. Several seeds are
-repetitions of a setting; see `seeds`.
+repetitions of a setting; see `compare`.
 """
 
 import argparse
@@ -14,13 +14,13 @@ import shlex
 from dataclasses import dataclass
 
 import utils
-from lab import comparison, dataset, seeds
+from lab import compare, dataset
 from lab.checkpoint import NoCheckpoint
 from lab.figures import save_figure
 from lab.folder import Names, file_name, run_folder, shown
-from lab.options import ONE_VALUE, decimal_text
+from lab.options import ONE_VALUE
 from lab.process import Incomplete, Stopped
-from lab.quantities import join_words, name_of
+from lab.quantities import join_words, name_of, shortest
 from lab.record import FINISHED, read_record
 from utils import InputError, notice
 
@@ -45,7 +45,7 @@ class Sweep:
     def label(self, opt):
         """What sets one of the runs apart: 'batch size 32, learning rate 0.1'."""
         return ", ".join(
-            f"{name.replace('_', ' ')} {decimal_text(getattr(opt, name))}" for name in self.swept
+            f"{name.replace('_', ' ')} {shortest(getattr(opt, name))}" for name in self.swept
         )
 
 
@@ -101,7 +101,7 @@ def parse(parser, arguments, resolve=None):
             resolve(opt, parser)
         runs.append((opt, Names(parser.file_name(opt), parser.title(opt))))
     # No value has an underscore in it, so names that are equal are those of equal sweeps.
-    joined = {n: "_".join(map(decimal_text, v)) if len(v) > 1 else v[0] for n, v in values.items()}
+    joined = {n: "_".join(map(shortest, v)) if len(v) > 1 else v[0] for n, v in values.items()}
     name = parser.file_name(options(joined))
     return Sweep(runs, swept, name, parser.unused(runs[0][0]), parser.table)
 
@@ -188,16 +188,11 @@ def _compare(sweep, ended, data):
         return
     opts, records = zip(*there, strict=True)
     settings = [{name: getattr(opt, name) for name in sweep.swept} for opt in opts]
-    about = {"data_title": data.title, "show": first.show}
-    if "seed" in sweep.swept:
-        rows, sentences, figures = seeds.compare(settings, records, first.model, **about)
-    else:
-        rows, sentences = comparison.table(settings, records), []
-        labels = [sweep.label(opt) for opt in opts]
-        subject = comparison.subject(first.model, sweep.swept)
-        figures = comparison.overlays(records, labels, subject, **about)
-    print(f"\n{comparison.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
-    comparison.write_table(rows, lambda ending: path("sweep", ending))
+    rows, sentences, figures = compare.compare(
+        settings, records, first.model, data.title, first.show
+    )
+    print(f"\n{compare.formatted(rows, 'simple')}", *sentences, sep="\n", flush=True)
+    compare.write_table(rows, lambda ending: path("sweep", ending))
     for quantity, figure in figures:
         word = name_of(quantity).replace(" ", "-")
         for ending in first.plot_format:

@@ -31,7 +31,7 @@ import numpy as np
 import pytest
 
 import utils
-from lab import pictures, process
+from lab import figures, process
 
 ROOT = Path(__file__).resolve().parent.parent
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -223,16 +223,12 @@ def run_main(monkeypatch, capsys):
 
 def leave_figures_blank(patched):
     """Have figures written as empty files, with a pytest.MonkeyPatch."""
-    for name in ("plot_curves", "plot_weights"):
-        patched.setattr(utils, name, lambda *arguments, **options: None)
+    patched.setattr(utils, "plot_curves", lambda *arguments, **options: None)
     for module in ("lab.run", "lab.sweep"):
         importlib.import_module(module)
         patched.setattr(f"{module}.save_figure", lambda figure, path: path.touch())
-    for module in ("lab.comparison", "lab.repetitions"):
-        importlib.import_module(module)
-        patched.setattr(
-            f"{module}.curves_figure", lambda *arguments, **options: figure_of_nothing()
-        )
+    importlib.import_module("lab.compare")
+    patched.setattr("lab.compare.curves_figure", lambda *arguments, **options: figure_of_nothing())
     leave_pictures_blank(patched)
 
 
@@ -245,8 +241,8 @@ def figure_of_nothing():
 
 def leave_pictures_blank(patched):
     """Have what is drawn of a run's end, which takes longest, be empty figures."""
-    for name in ("weight_histogram", "confusion", "mistakes"):
-        patched.setattr(pictures, name, lambda *arguments, **options: utils.new_figure((1, 1)))
+    for name in ("weight_images", "weight_histogram", "confusion", "mistakes"):
+        patched.setattr(figures, name, lambda *arguments, **options: utils.new_figure((1, 1)))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from conftest import (
 from files import BAD
 from matplotlib.text import Text
 
-from lab import pictures
+from lab import figures
 from lab.dataset import open_data
 from lab.files import NotWritten
 from lab.folder import run_folder
@@ -497,7 +497,7 @@ def test_another_file_in_the_courses_place_is_noted(
 
 @pytest.mark.filterwarnings("error")
 def test_weights_that_are_not_finite_are_drawn_without_a_warning():
-    pictures.weight_histogram(np.full((3, 8), np.nan), "title").draw_without_rendering()
+    figures.weight_histogram(np.full((3, 8), np.nan), "title").draw_without_rendering()
 
 
 def collect_figures(monkeypatch):

@@ -9,10 +9,10 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from editions import answers, entry, findings, report
+from editions import answers, entry, findings, plan, report
 from editions.dataset import EditionData
 from editions.tables import Experiment, Log, Question
-from lab import comparison, quantities, repetitions, seeds
+from lab import compare, quantities
 from lab.known_data import ANOTHER_SPLIT, OTHER_DATA, THE_VERY_DATA
 
 
@@ -288,7 +288,9 @@ def test_a_tie_is_a_tie_in_words_too():
     assert "Best" not in said and "highest" not in said
     said = said_of(["a", "b"], a, b)
     assert "none is best: a and b, at .5000." in said
-    assert [row["best"] for row in comparison.table([{}] * 3, [a, b, c])] == ["tied", "tied", ""]
+    assert [
+        row["best"] for row in compare.table([{"n": i} for i in range(3)], [[a], [b], [c]])
+    ] == ["tied", "tied", ""]
 
 
 def test_seconds_measured_otherwise_have_no_ratio():
@@ -296,9 +298,9 @@ def test_seconds_measured_otherwise_have_no_ratio():
     for other in (Found([0.1, 0.2, 0.4], threads=2, runs=2), Found([0.1, 0.2, 0.4], runs=1)):
         said = said_of(["a", "b"], one, other, timed=True)
         assert "ratio" not in said and "are not comparable" in said
-        rows = comparison.table([{"n": 1}, {"n": 2}], [one, other])
+        rows = compare.table([{"n": 1}, {"n": 2}], [[one], [other]])
         assert rows[0]["runs_at_a_time"] == 2 and rows[0]["threads"] == 1
-    alike = comparison.table([{"n": 1}], [one])
+    alike = compare.table([{"n": 1}], [[one]])
     assert "threads" not in alike[0]
 
 
@@ -370,29 +372,29 @@ def test_what_a_loss_does(losses, said):
 
 
 def rows_of_comparison():
-    records = [
-        Found([0.4, 0.5], test=0.51, seconds=146),
-        Found([0.4, 0.6], test=0.52, seconds=9.25),
+    groups = [
+        [Found([0.4, 0.5], test=0.51, seconds=146)],
+        [Found([0.4, 0.6], test=0.52, seconds=9.25)],
     ]
     settings = [{"learning_rate": 0.1}, {"learning_rate": 1e-05}]
-    return comparison.table(settings, records, {"val_acc": 0.25, "test_acc": 0.2})
+    return compare.table(settings, groups, {"val_acc": 0.25, "test_acc": 0.2})
 
 
 def test_a_latex_table_as_one_would_hand_it_in():
-    lines = comparison.latex(rows_of_comparison()).splitlines()
+    lines = compare.latex(rows_of_comparison()).splitlines()
     assert lines[0].startswith("%") and "booktabs" in lines[0]
     assert lines[1] == r"\begin{tabular}{rrrrrrr}"
     assert lines[3].startswith("Learning rate & Validation accuracy & ")
     assert lines[5] == r"0.1 & .5000 & .1000 & .5000 & 2 & .5100 & 146 \\"
     assert lines[6].startswith(r"\textbf{0.00001} & \textbf{.6000}")
     assert lines[7].startswith("one class & .2500 & ")
-    text = comparison.latex([{"run": r"50% of a_b & {c}\d", "test_acc": 0.5}])
+    text = compare.latex([{"run": r"50% of a_b & {c}\d", "test_acc": 0.5}])
     assert r"50\% of a\_b \& \{c\}\textbackslash{}d & .5000 \\" in text
 
 
 def test_a_csv_has_a_number_a_column():
-    rows = list(csv.DictReader(io.StringIO(comparison.csv_text(rows_of_comparison()))))
-    assert rows[0]["val_acc"] == "0.5000" and rows[1]["learning_rate"] == "1e-05"
+    rows = list(csv.DictReader(io.StringIO(compare.csv_text(rows_of_comparison()))))
+    assert rows[0]["val_acc"] == "0.5000" and rows[1]["learning_rate"] == "0.00001"
     for row in rows[:2]:
         assert all(math.isfinite(float(value)) for key, value in row.items() if key != "best")
 
@@ -400,9 +402,9 @@ def test_a_csv_has_a_number_a_column():
 def test_an_accuracy_has_one_format_in_every_table():
     rows = rows_of_comparison()
     for text in (
-        comparison.formatted(rows, "simple"),
-        comparison.formatted(rows, "github"),
-        comparison.latex(rows),
+        compare.formatted(rows, "simple"),
+        compare.formatted(rows, "github"),
+        compare.latex(rows),
     ):
         assert ".6000" in text and "0.6000" not in text
 
@@ -416,8 +418,9 @@ def test_every_quantity_of_a_record_has_a_name_and_a_head(q1, q2):
 
 def test_an_overlay_that_spans_more_than_ten_times_has_a_logarithmic_axis():
     def scales(high):
-        records = [Found([0.1, 0.5], val_loss=[1.3, 1.2]), Found([0.3, 0.4], val_loss=[high, 3])]
-        figures = dict(comparison.overlays(records, ["a", "b"], "the MLP, by batch size", "D"))
+        one, other = Found([0.1, 0.5], val_loss=[1.3, 1.2]), Found([0.3, 0.4], val_loss=[high, 3])
+        groups = [[one], [other]]
+        figures = dict(compare.overlays(groups, ["a", "b"], "the MLP, by batch size", "D"))
         return {key: figure.axes[0].get_yscale() for key, figure in figures.items()}, figures
 
     assert scales(25)[0] == {"val_acc": "linear", "val_loss": "log"}
@@ -427,31 +430,32 @@ def test_an_overlay_that_spans_more_than_ten_times_has_a_logarithmic_axis():
     assert title == "Validation loss of the MLP, by batch size\nD"
     assert "log scale" in figures["val_loss"].axes[0].get_ylabel()
     assert list(
-        dict(comparison.overlays([Found([0.1], val_loss=[1])] * 2, "ab", "s", "D", ["val_loss"]))
+        dict(compare.overlays([[Found([0.1], val_loss=[1])]] * 2, "ab", "s", "D", ["val_loss"]))
     ) == ["val_loss"]
 
 
 def test_a_table_over_seeds_worked_by_hand():
     settings = [{"lr": rate, "seed": seed} for rate in (0.1, 0.2) for seed in (1, 2)]
     records = [Found([end], test=0.5) for end in (0.5, 0.7, 0.4, 0.4)]
-    assert repetitions.grouped(settings, records) == (
+    assert compare.grouped(settings, records) == (
         [{"lr": 0.1}, {"lr": 0.2}],
         [records[:2], records[2:]],
     )
-    rows = repetitions.table(*repetitions.grouped(settings, records))
+    rows = compare.table(*compare.grouped(settings, records))
     first = {key: rows[0][key] for key in ("seeds", "val_acc", "lowest_val_acc", "highest_val_acc")}
     assert first == pytest.approx(
         {"seeds": 2, "val_acc": 0.6, "lowest_val_acc": 0.5, "highest_val_acc": 0.7}
     )
     assert rows[0]["val_deviation"] == pytest.approx(0.02**0.5)
     assert [row["best"] for row in rows] == ["best", ""]
-    alone = repetitions.table([{}], [records[:1]])
-    assert (alone[0]["val_deviation"], alone[0]["best"]) == (None, "")
+    few = compare.table([{"lr": 0.1}, {"lr": 0.2}], [records[:1], records[2:]])
+    assert few[0]["val_deviation"] is None
+    assert [row["best"] for row in compare.table([{}], [records[:2]])] == [""]
 
 
 def test_a_figure_over_seeds_has_a_mean_a_band_and_a_line_each():
     groups = [[Found([0.1, 0.2]), Found([0.3, 0.4])], [Found([0.5, 0.5]), Found([0.5, 0.7, 0.9])]]
-    ((quantity, figure),) = repetitions.overlays(groups, ["a", "b"], "the MLP, by dropout", "D")
+    ((quantity, figure),) = compare.overlays(groups, ["a", "b"], "the MLP, by dropout", "D")
     axes = figure.axes[0]
     assert quantity == "val_acc" and len(axes.lines) == 2 + 4 and len(axes.collections) == 2
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.2, 0.3])
@@ -463,7 +467,7 @@ def test_settings_over_seeds_are_told_apart_or_not():
     near = [
         [Found([0.1, 0.2, end]) for end in ends] for ends in ((0.5, 0.6, 0.7), (0.55, 0.6, 0.64))
     ]
-    said = " ".join(seeds.findings(["a", "b"], near).sentences)
+    said = " ".join(compare.findings(["a", "b"], near)[2])
     assert "is that of a; not to be told from it: b." in said
     assert "No difference can be told between a and b: the mean of a is higher by" in said
     assert said.endswith(
@@ -471,8 +475,20 @@ def test_settings_over_seeds_are_told_apart_or_not():
         "difference significant."
     )
     far = [[Found([end]) for end in ends] for ends in ((0.50, 0.51, 0.52), (0.80, 0.81, 0.82))]
-    said = " ".join(seeds.findings(["a", "b"], far).sentences)
+    said = " ".join(compare.findings(["a", "b"], far)[2])
     assert "is that of b." in said and "On average b is above a by .3000, by at least" in said
+
+
+@pytest.mark.parametrize(
+    ("stem", "caption"),
+    [
+        ("Q3-quadratic-D-3-K-5-out-of-reach", "out of reach (D = 3, K = 5)"),
+        ("Q3-interval-D-6-A--2-B-3-networks", "networks (D = 6, A = -2, B = 3)"),
+        ("Q3-convexity-logistic-regression", "logistic regression"),
+    ],
+)
+def test_the_captions_of_proofs_are_words(stem, caption):
+    assert plan.caption_of(stem) == caption
 
 
 def test_what_is_confused_most_often():

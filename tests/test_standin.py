@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lab.known_data import THE_VERY_DATA, identify
-from lab.standin import CHUNK, CLASSES, SPLITS, Bits, chunks
+from lab.standin import CHUNK, CLASSES, NEIGHBOURS, SPLITS, chunks, integers
 
 
 def drawn(split):
@@ -93,6 +93,12 @@ def test_a_longer_set_starts_with_the_shorter_one():
     assert np.array_equal(shorter[0][1], longer[0][1][:-1])
 
 
+def test_a_class_may_show_its_neighbour():
+    pairs = {name: CLASSES[other] for name, other in zip(CLASSES, NEIGHBOURS, strict=True)}
+    assert pairs["street"] == "buildings" and pairs["buildings"] == "street"
+    assert all(name != other for name, other in pairs.items())
+
+
 def test_the_splits_differ():
     (train, _), (val, _) = next(chunks("train", 20)), next(chunks("val", 20))
     assert not np.array_equal(train, val)
@@ -110,7 +116,7 @@ def test_global_random_states_are_untouched():
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-9, 9), (170, 380), (5, 5)])
 def test_integers_cover_their_range_evenly(low, high):
-    drawn = Bits(np.random.PCG64(1)).integers(low, high, (50_000,))
+    drawn = integers(np.random.PCG64(1), low, high, (50_000,))
     counts = np.bincount(drawn - low, minlength=high - low + 1)
     assert len(counts) == high - low + 1
     expected = 50_000 / len(counts)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import launched, read_until, record_of, snapshot
 
-from lab import comparison
+from lab import compare
 from lab.checkpoint import read_checkpoint, read_state
 from lab.dataset import Data
 from lab.folder import file_name
@@ -137,12 +137,12 @@ def test_the_test_accuracy_selects_nothing():
         )
 
     records = [record(0.4, 0.9), record(0.5, 0.1), record(0.5, 0.8)]
-    assert [row["best"] for row in comparison.table([{}] * 3, records)] == [
-        "",
-        "tied",
-        "tied",
-    ]
-    assert [row["best"] for row in comparison.table([{}] * 2, records[:2])] == ["", "best"]
+    groups = [[each] for each in records]
+    settings = [{"layers": i} for i in range(3)]
+    assert [row["best"] for row in compare.table(settings, groups)] == ["", "tied", "tied"]
+    assert [row["best"] for row in compare.table(settings[:2], groups[:2])] == ["", "best"]
+    seeds = [{"seed": i} for i in range(3)]
+    assert [row["best"] for row in compare.table(seeds, groups)] == ["", "", ""]
 
 
 def test_a_table_that_cannot_be_written_is_named(q1, run_main, tmp_path, tiny_npz):
@@ -173,11 +173,11 @@ def test_a_figure_that_is_missing_costs_no_table(q1, run_main, monkeypatch, tmp_
 
 @pytest.mark.draws
 def test_a_shorter_run_ends_earlier_in_the_overlay():
-    records = [
-        SimpleNamespace(epochs=[{"epoch": i, "val_acc": i / 10} for i in range(1, n + 1)])
+    groups = [
+        [SimpleNamespace(epochs=[{"epoch": i, "val_acc": i / 10} for i in range(1, n + 1)])]
         for n in (2, 3)
     ]
-    ((quantity, figure),) = comparison.overlays(records, ["a", "b"], "the MLP", "D")
+    ((quantity, figure),) = compare.overlays(groups, ["a", "b"], "the MLP", "D")
     assert quantity == "val_acc"
     curves = [list(zip(*line.get_data(), strict=True)) for line in figure.axes[0].lines]
     assert str(curves[0][:2]) == str(curves[1][:2])

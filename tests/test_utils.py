@@ -23,7 +23,7 @@ from matplotlib.text import Text
 from oracle import features
 
 import utils
-from lab.figures import save_figure
+from lab.figures import save_figure, weight_images
 
 # --------------------------------------------------------------------------------------------
 # Reading
@@ -305,7 +305,61 @@ def test_plot_curves():
     (best,) = (label for label in curves if label not in ("train", "validation"))
     assert curves[best] == [[2, 0.5]]
     assert "0.5000" in best and "epoch 2" in best
-    assert all(tick == int(tick) for tick in axes.get_xticks())
+    assert axes.get_xticks().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("last", "ticks"),
+    [
+        (1, [1]),
+        (6, [1, 2, 3, 4, 5, 6]),
+        (20, [0, 5, 10, 15, 20]),
+        (23, [0, 5, 10, 15, 20, 23]),
+        (99, [0, 20, 40, 60, 80, 99]),
+        (100, [0, 20, 40, 60, 80, 100]),
+        (101, [0, 20, 40, 60, 80, 101]),
+        (2000, [0, 500, 1000, 1500, 2000]),
+    ],
+)
+def test_ticks_are_round_numbers_and_the_last_epoch(last, ticks):
+    epochs = range(1, last + 1)
+    axes = utils.plot_curves(epochs, {"a": [0.5] * last}, "accuracy", "title").axes[0]
+    assert [tick for tick in axes.get_xticks() if tick <= last] == ticks
+
+
+@pytest.mark.parametrize(
+    ("settings", "backend", "show"),
+    [
+        ("text.usetex: True\nfigure.dpi: 20\n", "module://matplotlib_inline.backend_inline", False),
+        ("backend: nonsense\n", "nonsense", False),
+        ("axes.facecolor: red\n", "nonsense", True),
+        ("lines.linewidth: 9\n", "module://nonsense", True),
+    ],
+)
+def test_no_setting_of_the_user_hinders_or_changes_a_figure(tmp_path, settings, backend, show):
+    (tmp_path / "settings").mkdir()
+    (tmp_path / "settings" / "matplotlibrc").write_text(settings)
+    code = f"""
+import utils
+from lab.figures import save_figure
+figure = utils.plot_curves([1, 2], {{"a": [1, 2]}}, "loss", "title", show={show})
+save_figure(figure, "figure.png")
+if {show}:
+    utils.show_figures()
+"""
+    pictures = []
+    for chosen in ({"MPLCONFIGDIR": str(tmp_path / "settings"), "MPLBACKEND": backend}, {}):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment.pop("MPLBACKEND", None)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment | chosen, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"Traceback" not in done.stderr
+        assert (b"no window can be opened" in done.stderr) == show
+        pictures.append((tmp_path / "figure.png").read_bytes())
+    assert pictures[0] == pictures[1]
 
 
 def test_the_legend_of_many_curves_fits_and_tells_them_apart():
@@ -322,31 +376,48 @@ def test_the_legend_of_many_curves_fits_and_tells_them_apart():
 
 def test_a_loss_that_falls_from_hundreds_is_drawn_on_two_scales():
     losses = [265, 1.6, 1.4, 1.2]
-    axes = utils.plot_curves([1, 2, 3, 4], {"train": losses}, "loss", "title").axes[0]
+    figure = utils.plot_curves([1, 2, 3, 4], {"train": losses}, "loss", "title")
+    axes, beside = figure.axes
     assert axes.get_yscale() == "log" and "log scale" in axes.get_ylabel()
-    (inset,) = axes.child_axes
-    assert inset.get_yscale() == "linear"
-    assert inset.lines[0].get_xydata().tolist() == [[2, 1.6], [3, 1.4], [4, 1.2]]
-    steady = utils.plot_curves([1, 2, 3, 4], {"train": losses[1:] + [1.1]}, "loss", "title").axes[0]
-    assert steady.get_yscale() == "linear" and steady.get_ylabel() == "loss"
-    assert steady.child_axes == []
+    assert beside.get_yscale() == "linear"
+    assert beside.lines[0].get_xydata().tolist() == [[2, 1.6], [3, 1.4], [4, 1.2]]
+    assert not axes.get_window_extent().overlaps(beside.get_window_extent())
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train"]
+    steady = utils.plot_curves([1, 2, 3, 4], {"train": losses[1:] + [1.1]}, "loss", "title").axes
+    assert [(axes.get_yscale(), axes.get_ylabel()) for axes in steady] == [("linear", "loss")]
+
+
+def test_no_number_on_an_axis_has_an_exponent():
+    for values in ([1e-5, 2e-5], [1e-5, 1e-2], [2213.40001, 2213.40002], [100, 2e6]):
+        figure = utils.plot_curves([1, 2], {"a": values}, "loss", "title")
+        figure.draw_without_rendering()
+        axis = figure.axes[0].yaxis
+        texts = [text.get_text() for text in axis.get_ticklabels(which="both")]
+        assert any(texts) and not any("e" in text or "{" in text for text in texts)
+        assert axis.get_offset_text().get_text() == ""
 
 
 @pytest.mark.parametrize(
     ("n_classes", "image_shape"), [(3, (4, 5)), (4, (4, 5, 3)), (7, (4, 5, 1)), (3, (4, 5, 4))]
 )
-def test_plot_weights(tmp_path, n_classes, image_shape):
+def test_weights_as_images(tmp_path, n_classes, image_shape):
     """A picture a class, stretched to its own range; nothing to stretch, and nan, do no harm."""
     W = np.random.default_rng(0).normal(size=(n_classes, int(np.prod(image_shape))))
     W[1], W[2, 0] = 0, np.nan
-    figure = utils.plot_weights(W, image_shape, "A title")
-    assert len(figure.axes) == n_classes
-    for k, axes in enumerate(figure.axes):
-        picture = np.asarray(axes.images[0].get_array())
-        assert picture.shape[:2] == (4, 5)
-        if k == 0 and image_shape != (4, 5, 4):
-            rows = W[0].reshape(image_shape).squeeze()
-            np.testing.assert_allclose(picture, (rows - rows.min()) / np.ptp(rows), rtol=1e-12)
+    names = [f"class {k}" for k in range(n_classes)]
+    figure = weight_images(W, image_shape, names, "A title")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == names
+    sheet = np.asarray(axes.images[0].get_array())
+    for text, weights in zip(axes.texts, W, strict=True):
+        x, y = text.get_position()
+        below = sheet[int(y) :, int(x)]  # a column of white, and then of the class's image
+        below = below[np.argmax((below < 1).any(axis=1)) :][:40]
+        assert below.min() >= 0 and below.max() <= 1
+        if image_shape == (4, 5, 3) and text.get_text() == "class 0":
+            rows = (weights - weights.min()) / np.ptp(weights)
+            expected = rows.reshape(image_shape)[:, 2].repeat(10, axis=0)
+            np.testing.assert_allclose(below, expected, rtol=1e-5)
     save_figure(figure, tmp_path / "weights.png")
     assert (tmp_path / "weights.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
@@ -397,7 +468,7 @@ def test_a_figure_to_be_shown_is_one_of_pyplots():
     pyplot.close("all")
     for show in (False, True):
         utils.plot_curves([1], {"a": [1]}, "accuracy", "title", show=show)
-        utils.plot_weights(np.eye(4), (2, 2), "title", show=show)
+        weight_images(np.eye(4), (2, 2), "abcd", "title", show=show)
         assert len(pyplot.get_fignums()) == 2 * show
     pyplot.close("all")
 

@@ -1,4 +1,4 @@
-"""A sweep over seeds: repetitions in the table, in its files and in the figures; none is ever best."""
+"""lab/compare.py over seeds: repetitions in the table, in its files and in the figures; none is ever best."""
 
 import csv
 import sys
@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lab import comparison, repetitions, seeds
-from lab.options import decimal_text
+from lab import compare
+from lab.quantities import shortest
 from lab.record import read_record
 
 
@@ -35,7 +35,7 @@ def test_settings_are_grouped_whatever_the_order_of_the_options():
     for names in (("seed", "layers"), ("layers", "seed")):
         values = [(1, 2), (1, 3), (2, 2), (2, 3)]
         settings = [dict(zip(names, pair, strict=True)) for pair in values]
-        others, groups = repetitions.grouped(settings, list("abcd"))
+        others, groups = compare.grouped(settings, list("abcd"))
         if names[0] == "seed":
             assert (others, groups) == (
                 [{"layers": 2}, {"layers": 3}],
@@ -50,7 +50,7 @@ def test_settings_are_grouped_whatever_the_order_of_the_options():
 
 def test_the_best_is_followed_by_those_not_told_from_it():
     swept = settings_and_records({0.1: POOR, 0.01: GOOD, 0.001: AS_GOOD})
-    rows, sentences, _ = seeds.compare(*swept, "mlp", "photographs")
+    rows, sentences, _ = compare.compare(*swept, "mlp", "photographs")
     assert [row["best"] for row in rows] == ["", "best", "not told apart"]
     assert [row["seeds"] for row in rows] == [3, 3, 3]
     row = rows[1]
@@ -58,26 +58,27 @@ def test_the_best_is_followed_by_those_not_told_from_it():
     assert row["val_deviation"] == pytest.approx(0.02)
     assert (row["lowest_val_acc"], row["highest_val_acc"]) == (0.60, 0.64)
     assert sentences[0] == (
-        "The highest mean validation accuracy, .6200, is that of learning_rate 0.01; not to be told "
-        "from it: learning_rate 0.001."
+        "The highest mean validation accuracy, .6200, is that of learning rate 0.01; not to be told "
+        "from it: learning rate 0.001."
     )
     assert len(sentences) == 4  # the best beside each other one, and what the test can tell
-    assert "On average learning_rate 0.01 is above learning_rate 0.1 by .3100" in sentences[1]
+    assert "On average learning rate 0.01 is above learning rate 0.1 by .3100" in sentences[1]
     assert "No difference can be told between" in sentences[2]
-    latex = comparison.latex(rows)
+    latex = compare.latex(rows)
     assert r"\textbf{0.01} & \textbf{3}" in latex and r"\textit{0.001} & \textit{3}" in latex
-    groups = repetitions.grouped(*swept)[1]
-    assert len(seeds.findings(["a", "b", "c"], groups).sentences) == 5
+    groups = compare.grouped(*swept)[1]
+    assert len(compare.findings(["a", "b", "c"], groups)[2]) == 5
 
 
 def test_settings_that_tie_share_the_top():
-    found = seeds.findings(["a", "b", "c"], [list(map(record, v)) for v in (GOOD, POOR, GOOD)])
-    assert (found.top, found.alike) == (["a", "c"], [])
-    assert found.sentences[0].endswith(".6200, is shared by a and c.")
+    groups = [list(map(record, values)) for values in (GOOD, POOR, GOOD)]
+    top, alike, sentences = compare.findings(["a", "b", "c"], groups)
+    assert (top, alike) == (["a", "c"], [])
+    assert sentences[0].endswith(".6200, is shared by a and c.")
 
 
 def test_one_run_of_a_setting_is_told_from_none():
-    rows, sentences, _ = seeds.compare(*settings_and_records({1: GOOD, 2: [0.1]}), "mlp", "")
+    rows, sentences, _ = compare.compare(*settings_and_records({1: GOOD, 2: [0.1]}), "mlp", "")
     assert [row["best"] for row in rows] == ["best", "not told apart"]
     assert rows[1]["val_deviation"] is None
     assert "each needs two or more" in sentences[1]
@@ -85,7 +86,7 @@ def test_one_run_of_a_setting_is_told_from_none():
 
 def test_no_seed_is_best():
     settings = [{"seed": 42}, {"seed": 1}, {"seed": 2}]
-    rows, sentences, figures = seeds.compare(settings, list(map(record, GOOD)), "mlp", "images")
+    rows, sentences, figures = compare.compare(settings, list(map(record, GOOD)), "mlp", "images")
     assert len(rows) == 1 and rows[0]["best"] == ""
     assert "best" not in " ".join(sentences)
     assert sentences[0].startswith("Validation accuracy: Over 3 seeds the mean is .6200")
@@ -98,11 +99,11 @@ def test_no_seed_is_best():
 
 def test_the_figure_has_the_mean_each_seed_and_the_band():
     swept = settings_and_records({0.1: POOR, 0.01: GOOD})
-    ((_, figure),) = seeds.compare(*swept, "mlp", "images")[2]
+    ((_, figure),) = compare.compare(*swept, "mlp", "images")[2]
     (axes,) = figure.axes
     bold = [line for line in axes.lines if line.get_linewidth() == 2]
     thin = [line for line in axes.lines if line.get_linewidth() < 1]
-    assert [line.get_label() for line in bold] == ["learning_rate 0.1", "learning_rate 0.01"]
+    assert [line.get_label() for line in bold] == ["learning rate 0.1", "learning rate 0.01"]
     np.testing.assert_allclose([line.get_ydata() for line in bold], [[0.155, 0.31], [0.31, 0.62]])
     assert [line.get_ydata()[-1] for line in thin] == [*POOR, *GOOD]
     low, high = (band.get_paths()[0].get_extents() for band in axes.collections)
@@ -111,10 +112,10 @@ def test_the_figure_has_the_mean_each_seed_and_the_band():
 
 def test_without_scipy_the_table_is_there(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "scipy", None)
-    rows, sentences, _ = seeds.compare(*settings_and_records({1: GOOD, 2: POOR}), "mlp", "")
+    rows, sentences, _ = compare.compare(*settings_and_records({1: GOOD, 2: POOR}), "mlp", "")
     assert ([row["best"] for row in rows], sentences) == (["best", ""], [])
     assert capsys.readouterr().err == (
-        "note: scipy is not installed, so it is not said which of the settings differ\n"
+        "note: scipy is not installed, so settings are not tested for a difference\n"
     )
 
 
@@ -133,7 +134,7 @@ def test_a_sweep_over_seeds(q1, run_main, monkeypatch, tmp_path, tiny_npz):
     assert [row["seeds"] for row in rows] == ["2", "2"]
     assert "seed" not in rows[0]
     for row in rows:
-        rate = decimal_text(float(row["learning_rate"]))
+        rate = shortest(float(row["learning_rate"]))
         records = map(read_record, tmp_path.glob(f"runs/*-lr-{rate}-*/record.json"))
         values = [record.final["val_acc"] for record in records]
         assert len(values) == 2
@@ -149,7 +150,7 @@ def test_a_sweep_over_seeds(q1, run_main, monkeypatch, tmp_path, tiny_npz):
     assert "seeds" in path.with_suffix(".md").read_text().splitlines()[0]
     assert "Seeds" in path.with_suffix(".tex").read_text()
     figures = {p.name for p in tmp_path.glob("*-seed-42_1-*.pdf")}
-    assert len(figures) == len(comparison.shared_quantities([records_of(tmp_path)]))
+    assert len(figures) == len(compare.shared_quantities([[records_of(tmp_path)]]))
 
 
 def records_of(folder):
