@@ -8,7 +8,7 @@ import utils
 
 # The files beside a script on which a run's numbers depend.
 NUMPY = ("fast/pixels.py", "fast/blocks.py", "fast/ties.py", "lab/numpy_state.py", "utils.py")
-TORCH = ("fast/pixels.py", "fast/layers.py", "fast/batches.py", "lab/alone.py", "lab/torch_state.py",
+TORCH = ("fast/pixels.py", "fast/batches.py", "lab/torch_state.py", "lab/torchrun.py",
          "utils.py")  # fmt: skip
 FILES = {"hw1-q1.py": NUMPY, "hw1-q2.py": TORCH}
 # Functions and classes of theirs, and calls of them, that no number depends on.
