@@ -2,7 +2,7 @@
 
     python hw1-q2.py logistic_regression -epochs 100 -batch_size 32 -l2_decay 0.01
     python hw1-q2.py mlp -batch_size 512
-    torchrun --nproc-per-node 2 hw1-q2.py mlp -batch_size 512       on two processes: see lab/ranks.py
+    torchrun --nproc-per-node 2 hw1-q2.py mlp -batch_size 512       on two processes: see lab/torchrun.py
 
 The models and the functions that train and evaluate them come first, as in the course's skeleton;
 then the options, then the loop over epochs.
@@ -14,32 +14,30 @@ import math
 import os
 import sys
 
-try:
-    # Threads of torch's that wait for one another sleep at once; by default they spin, which takes the
-    # core from a busy program beside them. Obeyed only if set before torch is loaded.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # libgomp, turns of its loop
-        os.environ.setdefault("KMP_BLOCKTIME", "0")  # libomp and Intel's, milliseconds
+# By default OpenMP's threads spin while they wait for each other. Beside another busy program they
+# then burn the time that the awaited thread needs. torch reads these when it is imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # libgomp: turns of its loop
+    os.environ.setdefault("KMP_BLOCKTIME", "0")  # libomp and Intel's: milliseconds
 
+try:
     import torch
+    import torch.distributed as dist
     from torch import nn
 
     import utils
-    from fast.batches import ImageTensor, shuffled_batches
-    from fast.layers import Dropout, few_outputs, has_fast_bfloat16, softmax_regression_step
-    from fast.pixels import feature_statistics
-    from lab import figures, options, process, sweep, torch_state
-    from lab.alone import Alone
+    from fast.batches import image_tensors, shuffled_batches
+    from lab import figures, options, process, sweep, torch_state, torchrun
     from lab.figures import Outcome
+    from lab.run import Run
 except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"hw1-q2.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
-except KeyboardInterrupt:
-    sys.exit(130)
 
 SCRIPT = "hw1-q2.py"
-ALONE = Alone()
 
 
 # --------------------------------------------------------------------------------------------
@@ -55,7 +53,7 @@ class LogisticRegression(nn.Module):
 
     def forward(self, x, **kwargs):
         """x (batch, n_features) -> logits (batch, n_classes); the softmax is in the criterion."""
-        return few_outputs(self.linear, x)
+        return self.linear(x)
 
 
 class FeedforwardNetwork(nn.Module):
@@ -67,10 +65,9 @@ class FeedforwardNetwork(nn.Module):
         """activation_type is "relu" or "tanh"; dropout the probability that a unit is left out."""
         super().__init__()
         activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation_type]
-        modules = []
-        width = n_features
+        modules, width = [], n_features
         for _ in range(layers):
-            modules += [nn.Linear(width, hidden_size), activation(), Dropout(dropout)]
+            modules += [nn.Linear(width, hidden_size), activation(), nn.Dropout(dropout)]
             width = hidden_size
         self.network = nn.Sequential(*modules, nn.Linear(width, n_classes))
 
@@ -83,33 +80,22 @@ class FeedforwardNetwork(nn.Module):
 # Training and evaluation
 
 
-def gradient_step(X, y, model, optimizer, criterion):
-    """One optimiser step on a batch; returns its loss as a tensor, so that nothing waits for the device."""
-    optimizer.zero_grad()
-    loss = criterion(model(X), y)
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
-
-
 def train_batch(X, y, model, optimizer, criterion, **kwargs):
     """One optimiser step on a batch.
 
     X (batch, n_features), y (batch,) gold classes; returns the loss before the step, a float.
     """
-    return gradient_step(X, y, model, optimizer, criterion).item()
+    optimizer.zero_grad()
+    loss = criterion(model(X), y)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-def train_epoch(batches, count, model, optimizer, criterion, step=train_batch):
-    """A step on each of `count` batches, pairs (X, y); their losses, a tensor (count,).
-
-    `step` is called as `train_batch` is.
-    """
-    # Not a list: small tensors kept between batches that are freed would fragment the memory.
-    losses = torch.empty(count, device=next(model.parameters()).device)
-    for i, batch in enumerate(batches):
-        losses[i] = step(*batch, model, optimizer, criterion)
-    return losses
+def train_epoch(batches, model, optimizer, criterion):
+    """A step on each of the batches, pairs (X, y); returns the mean of their losses."""
+    losses = [train_batch(X, y, model, optimizer, criterion) for X, y in batches]
+    return torch.tensor(losses).mean().item()
 
 
 @torch.no_grad()
@@ -122,25 +108,24 @@ def predict(model, X):
 
 
 @torch.no_grad()
-def evaluate(model, X, y, criterion, block=2048, team=ALONE):
-    """(loss, accuracy) of the model without dropout on X (n, n_features) with gold classes y (n,).
+def all_logits(model, X, block=2048):
+    """The logits (n, n_classes) of the model without dropout on X (n, n_features).
 
-    `criterion` averages over the examples it is given. The rows are taken a block at a time, so
-    memory does not grow with n; the ranks of a team take turns at the blocks. The model is left in
-    the mode that it was in.
+    Rows are taken a block at a time, so that hidden units take no more memory for a larger n. The
+    model's mode is kept.
     """
     was_training = model.training
     model.eval()
-    y = y.reshape(len(X))  # (n, 1) would compare each with all
-    loss, correct = 0.0, 0
-    for start in team.turns(range(0, len(y), block)):
-        X_block, y_block = X[start : start + block], y[start : start + block]
-        logits = model(X_block)
-        loss += criterion(logits, y_block).item() * len(y_block)
-        correct += (logits.argmax(dim=-1) == y_block).sum().item()
-    loss, correct = team.total(loss, correct)
+    logits = torch.cat([model(X[i : i + block]) for i in range(0, len(X), block)])
     model.train(was_training)
-    return loss / len(y), correct / len(y)
+    return logits.float() if logits.dtype == torch.bfloat16 else logits  # NumPy has no bfloat16
+
+
+def evaluate(model, X, y, criterion):
+    """(loss, accuracy) of the model without dropout on X (n, n_features) with gold classes y (n,)."""
+    logits, y = all_logits(model, X), y.reshape(len(X))  # (n, 1) would compare each with all
+    accuracy = (logits.argmax(dim=-1) == y).sum().item() / len(y)
+    return criterion(logits, y).item(), accuracy
 
 
 # --------------------------------------------------------------------------------------------
@@ -165,7 +150,7 @@ def parse_arguments(arguments):
     option("dropout", options.fraction, 0.3, "probability of leaving a hidden unit out", network, None, "dropout {}")
     option("momentum", options.fraction, 0.0, "of sgd; adam has its own", [], "mom")
     option("optimizer", ["sgd", "adam"], "sgd", "what takes the steps", [], "opt", "{}")
-    option("precision", ["float32", "bfloat16"], "float32", "precision of the matrix products")
+    option("precision", ["float32", "bfloat16"], "float32", "of the matrix products; bfloat16 is slow on processors without it")
     option("device", device, "cpu", "cpu, cuda or mps, where images and model live", nargs=None)
     # fmt: on
     parser.shared_options()
@@ -193,82 +178,64 @@ def device(text):
 # The program
 
 
-def main(arguments, team=ALONE):
-    """Train what the command line, a list of words, asks for; returns what `train` does.
+def main(arguments):
+    """Train what the command line, a list of words, asks for; returns what `train` does."""
+    asked = parse_arguments(arguments)
+    if dist.is_torchelastic_launched():
+        torchrun.join(asked)
+    return sweep.train_all(asked, train)
 
-    team : the processes that train together, under torchrun; see lab/ranks.py.
-    """
-    return team.train_all(parse_arguments(arguments), functools.partial(train, team=team))
 
-
-def train(opt, names, data, team=ALONE):
+def train(opt, names, data):
     """One run from its seed to its figures: its options, its `Names`, its `Data`.
 
     Returns the model and its history, a list with a dict of numbers per epoch.
     """
     utils.configure_seed(opt.seed)
-    scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
-    train_X, val_X, test_X = (
-        ImageTensor(
-            data.arrays[f"{split}_images"], data.arrays[f"{split}_labels"], opt.device, scale
-        )
-        for split in utils.SPLITS
-    )
+    train_X, val_X, test_X = image_tensors(data.arrays, opt.device, opt.standardize)
     generator = torch.Generator().manual_seed(opt.seed)
     model, optimizer = build(opt, data.n_classes, train_X.bytes.shape[1])
     criterion = nn.CrossEntropyLoss()
-    step = team.step(train_batch if opt.device == "cpu" else gradient_step)
-    if opt.model == "logistic_regression":
-        step = team.step(softmax_regression_step)
-    share, count = team.share(train_X), math.ceil(len(train_X) / opt.batch_size)
-
-    threads = torch.get_num_threads()
-    run = team.begin_run(model, SCRIPT, opt, data, names, FIGURES[opt.model], threads)
-    with run, product_precision(opt):
+    count = math.ceil(len(train_X) / opt.batch_size)
+    several = dist.is_initialized()  # processes, under torchrun
+    books = torchrun.RankRun if several else Run
+    run = books(SCRIPT, opt, data, names, FIGURES[opt.model], torch.get_num_threads())
+    # Without the cache, which would keep the first step's weights in bfloat16 for all the others.
+    kind, bfloat16 = torch.device(opt.device).type, opt.precision == "bfloat16"
+    with run, torch.autocast(kind, torch.bfloat16, bfloat16, cache_enabled=False):
         if opt.resume:
             run.load_checkpoint(functools.partial(torch_state.restore, model, optimizer, generator))
         else:
             with run.clock("evaluation"):
-                _, run.initial["val_acc"] = evaluate(model, val_X, val_X.y, criterion, team=team)
+                _, run.initial["val_acc"] = evaluate(model, val_X, val_X.y, criterion)
             run.say(f"initial val acc: {run.initial['val_acc']:.4f}")
+        learner, an_epoch = model, train_epoch
+        if several:
+            learner = torchrun.parallel(model)
+            an_epoch = functools.partial(torchrun.train_epoch, train_batch)
 
         for _ in run.epochs():
             with run.clock("training"):
-                batches = shuffled_batches(share, opt.batch_size, generator)
+                batches = shuffled_batches(train_X, opt.batch_size, generator)
                 batches = run.watched_batches(batches, count)
-                losses = train_epoch(batches, count, team.model(model), optimizer, criterion, step)
-                train_loss = team.mean(losses)
+                train_loss = an_epoch(batches, learner, optimizer, criterion)
             with run.clock("evaluation"):
-                val_loss, val_acc = evaluate(model, val_X, val_X.y, criterion, team=team)
-            run.end_epoch(
-                f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}",
-                torch_state.state(model, optimizer, generator),
-                train_loss=train_loss,
-                val_loss=val_loss,
-                val_acc=val_acc,
+                val_loss, val_acc = evaluate(model, val_X, val_X.y, criterion)
+            line = (
+                f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}"
             )
+            state = torch_state.state(model, optimizer, generator)
+            run.end_epoch(line, state, train_loss=train_loss, val_loss=val_loss, val_acc=val_acc)
 
         run.say(f"Training took {run.duration()}")
-        _, test_acc = evaluate(model, test_X, test_X.y, criterion, team=team)
+        logits, gold = all_logits(model, test_X).cpu().numpy(), data.arrays["test_labels"]
+        predictions = logits.argmax(axis=1)
+        test_acc = float((predictions == gold).mean())
         run.say(f"Final test acc: {test_acc:.4f}")
-        _, train_acc = evaluate(model, train_X, train_X.y, criterion, team=team)
-        final = {
-            "train_acc": train_acc,
-            "val_acc": run.history[-1]["val_acc"],
-            "test_acc": test_acc,
-        }
-        run.finish(outcome(model, test_X), **final)
+        _, train_acc = evaluate(model, train_X, train_X.y, criterion)
+        accuracies = {"train_acc": train_acc, "val_acc": run.history[-1]["val_acc"]}
+        run.finish(Outcome.of(logits, gold, predictions), **accuracies, test_acc=test_acc)
     return model, run.history
-
-
-@torch.no_grad()
-def outcome(model, X, block=2048):
-    """What came of the model on the test images, an `ImageTensor`, for the run's pictures."""
-    model.eval()
-    starts = range(0, len(X), block)
-    predictions = torch.cat([predict(model, X[start : start + block]) for start in starts])
-    logits = torch.cat([model(X[start : start + block]) for start in starts]).float()
-    return Outcome.of(logits.cpu().numpy(), X.y.cpu().numpy(), predictions.cpu().numpy())
 
 
 def build(opt, n_classes, n_features):
@@ -276,43 +243,21 @@ def build(opt, n_classes, n_features):
     try:
         if opt.model == "logistic_regression":
             model = LogisticRegression(n_classes, n_features)
+        elif opt.model == "mlp":
+            hidden = opt.hidden_size, opt.layers, opt.activation, opt.dropout
+            model = FeedforwardNetwork(n_classes, n_features, *hidden)
         else:
-            model = FeedforwardNetwork(
-                n_classes, n_features, opt.hidden_size, opt.layers, opt.activation, opt.dropout
-            )
+            raise NotImplementedError(f"build() has no branch for {opt.model}")
         model.to(opt.device)
-    except RuntimeError as error:
-        if "memory" not in str(error):  # torch has no error of its own for too little of it
+    except RuntimeError as error:  # torch has no error class of its own for too little memory
+        if "memory" not in str(error):
             raise
-        said = " ".join(str(error).split())
-        raise MemoryError(said.rpartition("DefaultCPUAllocator: ")[2][:120]) from error
-    # A fused step reads a large W once; for small models the plain step is faster.
-    fused = opt.model == "mlp"
-    settings = {"lr": opt.learning_rate, "weight_decay": opt.l2_decay, "fused": fused}
+        raise MemoryError(str(error).rpartition(": ")[2]) from error
+    settings = {"lr": opt.learning_rate, "weight_decay": opt.l2_decay}
     if opt.optimizer == "sgd":
         return model, torch.optim.SGD(model.parameters(), momentum=opt.momentum, **settings)
     return model, torch.optim.Adam(model.parameters(), **settings)
 
 
-def product_precision(opt):
-    """A context in which matrix products have the precision that the options ask for."""
-    if opt.precision == "bfloat16" and opt.device == "cpu" and not has_fast_bfloat16():
-        utils.notice(
-            "note: this processor has no instructions for bfloat16; float32 will be faster"
-        )
-    # Without the cache, which would keep the first step's weights in bfloat16 for all the others.
-    return torch.autocast(
-        torch.device(opt.device).type,
-        torch.bfloat16,
-        enabled=opt.precision == "bfloat16",
-        cache_enabled=False,
-    )
-
-
 if __name__ == "__main__":
-    if torch.distributed.is_torchelastic_launched():
-        from lab import ranks
-
-        ranks.run_script(main)
-    else:
-        process.run_script(main)
+    (torchrun if dist.is_torchelastic_launched() else process).run_script(main)

@@ -29,14 +29,11 @@ class Parts:
     def __init__(self, data_path, batch_size):
         self.batch_size = batch_size
         data = open_data(data_path)
-        self.train_X, self.val_X = (
-            q2.ImageTensor(data.arrays[f"{split}_images"], data.arrays[f"{split}_labels"])
-            for split in ("train", "val")
-        )
+        self.train_X, self.val_X, _ = q2.image_tensors(data.arrays, "cpu")
         ((opt, _),) = q2.parse_arguments(["mlp"]).runs
         self.model, self.optimizer = q2.build(opt, data.n_classes, self.train_X.bytes.shape[1])
         self.linear = [part for part in self.model.network if isinstance(part, torch.nn.Linear)]
-        self.dropout = [part for part in self.model.network if isinstance(part, q2.Dropout)]
+        self.dropout = [part for part in self.model.network if isinstance(part, torch.nn.Dropout)]
         self.count = math.ceil(len(self.train_X) / batch_size)
         self.criterion = torch.nn.CrossEntropyLoss()
         self.generator = torch.Generator().manual_seed(42)
@@ -48,7 +45,7 @@ class Parts:
         return q2.shuffled_batches(self.train_X, self.batch_size, self.generator)
 
     def an_epoch(self):
-        q2.train_epoch(self.batches(), self.count, self.model, self.optimizer, self.criterion)
+        q2.train_epoch(self.batches(), self.model, self.optimizer, self.criterion)
 
     def floats_from_bytes(self):
         for _ in self.batches():

@@ -4,7 +4,7 @@
 
 The default network of hw1-q2.py, some epochs with each way of waiting in turn, with 0, 1 and 2 other
 processes that each keep a core busy. Prints seconds per epoch of training, the median of the rounds.
-hw1-q2.py sets the way that is called the program's here.
+hw1-q2.py sets what is called the program's.
 """
 
 import contextlib

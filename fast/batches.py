@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from fast.pixels import flat
+from fast.pixels import feature_statistics, flat
+from utils import SPLITS
 
 
 class ImageTensor:
@@ -46,6 +47,18 @@ class ImageTensor:
             mean, deviation = self.scale
             X.sub_(mean).div_(deviation)
         return X
+
+
+def image_tensors(arrays, device, standardize=False):
+    """The `ImageTensor` of each split in arrays, in the order of `utils.SPLITS`.
+
+    standardize : give each feature mean 0 and deviation 1 over the training images.
+    """
+    scale = feature_statistics(arrays["train_images"]) if standardize else None
+    return [
+        ImageTensor(arrays[f"{split}_images"], arrays[f"{split}_labels"], device, scale)
+        for split in SPLITS
+    ]
 
 
 def shuffled_batches(dataset, batch_size, generator):

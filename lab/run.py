@@ -53,13 +53,12 @@ class Run:
     """
 
     ranks = 1  # processes that train together; lab/ranks.py has the run of several
-    code_files = ()  # that a run's numbers depend on besides the script's; see `code_version`
 
     def __init__(self, script, opt, data, names, figures, threads=1):
         self.script, self.opt, self.data = script, opt, data
         self.figures, self.threads = figures, threads
         self.title = f"{names.title}\n{data.title}"
-        self.code = code_version(script, *self.code_files)
+        self.code = code_version(script)
         options = {k: v for k, v in recorded_options(opt).items() if k != "epochs"}
         quantities = [key for figure in figures for key in figure.curves.values()]
         self.identity = Identity(options, data.sha256, quantities)

@@ -25,6 +25,7 @@ from conftest import (
 from files import BAD
 from matplotlib.text import Text
 
+from fast import exact_sgd
 from lab import figures
 from lab.dataset import open_data
 from lab.files import NotWritten
@@ -401,7 +402,7 @@ def test_question_1s_numbers_are_the_plain_programs(
     q1, run_main, monkeypatch, capsys, tmp_path, model, l2
 ):
     """Order, initial weights, training and evaluation as a whole, from the seed on."""
-    monkeypatch.setattr(q1, "precisions", lambda opt: ("float64", "float64"))
+    monkeypatch.setattr(exact_sgd, "_is_exact_in_float32", lambda X: False)
     arrays = tiny_arrays(seed=4, sizes=(70, 40, 40))
     np.savez(tmp_path / "tiny.npz", **arrays)
     arguments = ["-data_path", tmp_path / "tiny.npz", "-plots_dir", tmp_path / "plots"]

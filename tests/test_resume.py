@@ -8,6 +8,7 @@ import pytest
 from conftest import checkpoints_in, numbers, record_of, remove_record, tiny_arrays
 from faulty import checkpoints_after_every_epoch
 
+from fast import exact_sgd
 from lab.checkpoint import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -307,14 +308,14 @@ def test_each_line_is_flushed(q1, run_main, monkeypatch, tmp_path, tiny_npz):
         def flush(self):
             self.seen = self.getvalue()
 
-    pipe, seen, train_epoch = Pipe(), [], q1.Perceptron.train_epoch
+    pipe, seen, train_epoch = Pipe(), [], exact_sgd.train_epoch
 
-    def watched(model, *arguments, **options):
+    def watched(X, *rest, **options):
         seen.append(pipe.seen.splitlines())
-        return train_epoch(model, *arguments, **options)
+        return train_epoch(X, *rest, **options)
 
     monkeypatch.setattr(sys, "stdout", pipe)
-    monkeypatch.setattr(q1.Perceptron, "train_epoch", watched)
+    monkeypatch.setattr(exact_sgd, "train_epoch", watched)
     arguments = ["-epochs", 3, "-data_path", tiny_npz, "-plots_dir", tmp_path]
     assert run_main(q1, "perceptron", *arguments).status == 0
     assert [len(lines) for lines in seen] == [2, 4, 6]

@@ -74,7 +74,7 @@ Q1_STEPS = {
 }  # fmt: skip
 Q2_STEPS = {
     "train_batch": ("train_batch", without_a_step, MLP),
-    "gradient_step, which it calls": ("gradient_step", lambda step: lambda *a: step(*a) * 0, MLP),
+    "train_batch of logistic regression": ("train_batch", without_a_step, LINEAR),
     "the network's forward pass": ("FeedforwardNetwork.forward", doubled, MLP),
     "logistic regression's forward pass": ("LogisticRegression.forward", doubled, LINEAR),
 }
@@ -100,21 +100,8 @@ def test_question_1_trains_by_the_step_that_is_shown(q1, monkeypatch, trained, w
 def test_question_2_trains_by_the_step_that_is_shown(q2, monkeypatch, trained, what):
     name, change, command = Q2_STEPS[what]
     before = trained(q2, *command)
-    if name == "gradient_step":  # its loss is what is printed, so changing that is seen there
-        losses = []
-        step = q2.gradient_step
-        monkeypatch.setattr(q2, name, lambda *a: losses.append(step(*a)) or losses[-1])
-        assert np.array_equal(trained(q2, *command), before)
-        assert len(losses) == 1  # 60 examples in batches of 64
-        return
     replace(monkeypatch, q2, name, change)
     assert not np.allclose(trained(q2, *command), before, rtol=1e-6)
-
-
-def test_torch_logistic_regression_trains_by_the_written_out_step(q2, monkeypatch, trained):
-    before = trained(q2, *LINEAR)
-    monkeypatch.setattr(q2, "softmax_regression_step", without_a_step)
-    assert not np.allclose(trained(q2, *LINEAR), before)
 
 
 def test_the_blocks_and_the_plain_step_share_one_gradient(q1, monkeypatch):

@@ -1,16 +1,18 @@
 """Question 2's models and numbers against torch's own layers in the plain program's DataLoader loop."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import plain_q2
 import pytest
 import torch
-from conftest import tiny_arrays
+from conftest import ROOT, run_script, tiny_arrays
 from oracle import features
 from torch import nn
 
-from fast import layers
 from fast.batches import ImageTensor, shuffled_batches
 from lab import torch_state
 
@@ -193,37 +195,6 @@ def test_a_network_learns_twenty_examples_by_heart(q2):
     assert accuracy == 1
 
 
-@pytest.mark.parametrize("m", [1, 7, 64])
-def test_the_linear_layer_of_few_outputs_is_torchs_own(m):
-    """Values and all three gradients, to the rounding of float32."""
-    torch.manual_seed(0)
-    layer, X, towards = (
-        nn.Linear(300, 6),
-        torch.randn(m, 300, requires_grad=True),
-        torch.randn(m, 6),
-    )
-    results = []
-    for z in (layers.few_outputs(layer, X), layer(X)):
-        gradients = torch.autograd.grad((z * towards).sum(), [X, layer.weight, layer.bias])
-        results.append((z, *gradients))
-    for mine, torchs in zip(*results, strict=True):
-        torch.testing.assert_close(mine, torchs, rtol=1e-5, atol=1e-4)
-
-
-@pytest.mark.parametrize("p", [0.0, 0.3, 0.9, 1.0])
-@pytest.mark.parametrize("training", [True, False])
-def test_dropout_is_torchs_own(p, training):
-    """Bit for bit: the same draws, the same values, the same gradient, the same draws to come."""
-    x, results = torch.randn(65, 33), []
-    for dropout in (layers.Dropout(p), nn.Dropout(p)):
-        torch.manual_seed(7)
-        x_i = x.clone().requires_grad_()
-        h = dropout.train(training)(x_i)
-        h.square().sum().backward()
-        results.append((h.detach(), x_i.grad, torch.rand(3)))
-    assert all(torch.equal(mine, torchs) for mine, torchs in zip(*results, strict=True))
-
-
 def test_dropouts_state_is_that_of_the_device(monkeypatch):
     kept = {}
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: f"state of {device}")
@@ -241,54 +212,6 @@ def test_dropouts_state_is_that_of_the_device(monkeypatch):
     assert torch.equal(torch.rand(3), drawn)
 
 
-OPTIMIZERS = {
-    "sgd": lambda model: torch.optim.SGD(
-        model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01
-    ),
-    "adam": lambda model: torch.optim.Adam(model.parameters(), lr=0.01),
-}
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("m", [1, 7, 32])
-def test_softmax_regression_takes_the_step_of_autograd(q2, m, optimizer):
-    """Its gradient is written out: the same losses and weights over a few steps."""
-    results = []
-    for step in (q2.gradient_step, layers.softmax_regression_step):
-        torch.manual_seed(0)
-        model = q2.LogisticRegression(5, 300)
-        steps, losses = OPTIMIZERS[optimizer](model), []
-        for _ in range(5):
-            X, y = torch.rand(m, 300), torch.randint(5, (m,))
-            losses.append(step(X, y, model, steps, nn.CrossEntropyLoss()))
-        results.append((torch.stack(losses), model.linear.weight, model.linear.bias))
-    for mine, autograds in zip(*results, strict=True):
-        torch.testing.assert_close(mine, autograds, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "criterion",
-    [
-        nn.CrossEntropyLoss(label_smoothing=0.1),
-        nn.CrossEntropyLoss(weight=torch.ones(5)),
-        nn.CrossEntropyLoss(ignore_index=2),
-        nn.CrossEntropyLoss(reduction="sum"),
-        nn.NLLLoss(),
-    ],
-    ids=str,
-)
-def test_the_written_out_step_refuses_a_criterion_with_another_gradient(q2, criterion):
-    """And changes nothing."""
-    model = q2.LogisticRegression(5, 30)
-    before = model.linear.weight.clone()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with pytest.raises(ValueError, match="CrossEntropyLoss"):
-        layers.softmax_regression_step(
-            torch.rand(4, 30), torch.arange(4), model, optimizer, criterion
-        )
-    assert torch.equal(model.linear.weight, before)
-
-
 def test_labels_in_a_column_are_taken_in_evaluation_and_refused_in_training(q2):
     """(n, 1) against (n,) would compare each with all."""
     model = q2.LogisticRegression(3, 10)
@@ -296,10 +219,9 @@ def test_labels_in_a_column_are_taken_in_evaluation_and_refused_in_training(q2):
     criterion, before = nn.CrossEntropyLoss(), model.linear.weight.clone()
     assert q2.evaluate(model, X, y[:, None], criterion) == q2.evaluate(model, X, y, criterion)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for step in (q2.train_batch, layers.softmax_regression_step):
-        for rows in (slice(None), slice(1)):
-            with pytest.raises((RuntimeError, ValueError)):
-                step(X[rows], y[rows, None], model, optimizer, criterion)
+    for rows in (slice(None), slice(1)):
+        with pytest.raises((RuntimeError, ValueError)):
+            q2.train_batch(X[rows], y[rows, None], model, optimizer, criterion)
     assert torch.equal(model.linear.weight, before)
 
 
@@ -318,19 +240,44 @@ def test_training_in_bfloat16_learns_as_in_float32(q2, blank_figures, tmp_path, 
     assert losses["bfloat16"][-1] == pytest.approx(last, abs=(first - last) / 4)
 
 
-def test_a_processor_without_bfloat16_is_told(
-    q2, run_main, blank_figures, monkeypatch, tmp_path, tiny_npz
+def test_a_model_without_a_branch_in_build_is_an_error(q2, monkeypatch, tmp_path, tiny_npz):
+    """And never trained as another one."""
+    monkeypatch.setitem(q2.FIGURES, "resnet", q2.FIGURES["mlp"])
+    with pytest.raises(NotImplementedError, match="resnet"):
+        q2.main(["resnet", "-data_path", tiny_npz, "-plots_dir", tmp_path])
+
+
+@pytest.mark.parametrize("model", ["logistic_regression", "mlp"])
+def test_each_split_is_evaluated_once_at_the_end(
+    q2, blank_figures, monkeypatch, tmp_path, tiny_npz, model
 ):
-    for name, fast in (("slow", False), ("fast", True)):
-        cpuinfo = tmp_path / name
-        cpuinfo.write_text("flags : fpu avx2" + " avx512_bf16" * fast)
-        assert q2.has_fast_bfloat16(cpuinfo) is fast
-    assert q2.has_fast_bfloat16(tmp_path / "not there")
-    monkeypatch.setattr(q2, "has_fast_bfloat16", lambda: False)
-    said = []
-    for precision in ("float32", "bfloat16"):
-        words = ["mlp", "-precision", precision, "-epochs", 1, "-plots_dir", tmp_path / precision]
-        said.append(run_main(q2, *words, "-data_path", tiny_npz).err)
-    assert (
-        "no instructions for bfloat16" not in said[0] and "no instructions for bfloat16" in said[1]
-    )
+    """Accuracy and pictures of the test images come from the same logits."""
+    passes, all_logits = [], q2.all_logits
+    monkeypatch.setattr(q2, "all_logits", lambda m, X: passes.append(X) or all_logits(m, X))
+    q2.main([model, "-epochs", 2, "-data_path", tiny_npz, "-plots_dir", tmp_path])
+    validation, test, training = passes[0], passes[-2], passes[-1]
+    assert [X is validation for X in passes] == [True] * 3 + [False] * 2
+    assert (len(test), len(training)) == (24, 60)
+
+
+def test_a_missing_package_is_one_line(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(name='torch')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run_script("hw1-q2.py", "mlp", env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "torch" in line and "requirements.txt" in line
+
+
+@pytest.mark.parametrize("chosen", [{}, {"GOMP_SPINCOUNT": "7"}, {"OMP_WAIT_POLICY": "ACTIVE"}])
+def test_openmps_threads_sleep_soon_unless_the_user_says_otherwise(chosen):
+    names = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    code = f"import os, importlib; importlib.import_module('hw1-q2'); print([os.environ.get(n) for n in {names}])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, **chosen, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ours = {} if "OMP_WAIT_POLICY" in chosen else {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+    assert done.stdout.strip() == str([{**ours, **chosen}.get(name) for name in names])
