@@ -79,7 +79,8 @@ def run_script(main):
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe or a file sees each line
+        # Whoever reads a pipe or a file sees each line; letters that it cannot hold are escaped.
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     script = Path(sys.argv[0]).name
     try:
         with stoppable():
