@@ -1,4 +1,4 @@
-"""Question 3: the theory of the homework, checked by running it (NumPy only).
+"""Question 3: the theory of the homework, checked by running it (NumPy and scipy).
 
     python hw1-q3.py quadratic -D 5 -K 8        edition 2024-25: a network with activation z(1 - z)
     python hw1-q3.py interval -D 6 -A -2 -B 3   edition 2023-24: is the sum of the inputs in [A, B]?
@@ -9,24 +9,28 @@ or FAIL. The exit status is 1 when a claim fails. Figures go to plots/. The math
 for each question a file of definitions and a file of checks; docs/theory.md says how to read it.
 """
 
-from lab import startup  # isort: skip
-
-if __name__ == "__main__":
-    startup.begin()
-
 import sys
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
+try:
+    from threadpoolctl import threadpool_limits
 
-import utils
-from lab.dataset import open_data
-from lab.figures import save_figure
-from lab.files import make_folder
-from lab.options import PLOTS, Parser, positive, seed, whole_number
-from lab.process import run_script
-from theory import convexity_checks, interval_checks, quadratic_checks
-from theory.quadratic import n_features
+    import utils
+    from lab.dataset import open_data
+    from lab.figures import save_figure
+    from lab.files import make_folder
+    from lab.options import PLOTS, Parser, positive, seed, whole_number
+    from lab.process import run_script
+    from theory import convexity_checks, interval_checks, quadratic_checks
+    from theory.quadratic import n_features
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    print(
+        f"hw1-q3.py: module {error.name} is missing; pip install -r requirements.txt",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 MAX_D, MAX_K = 30, 200  # 496 features and a K x 496 matrix A_Theta: seconds, not gigabytes
 MAX_ENTRIES = 10**7  # of a matrix of examples, 80 MB
