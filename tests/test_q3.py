@@ -177,8 +177,8 @@ def test_descent_only_goes_down_and_ends_at_least_squares():
 
 A_Theta, blocks = qq.A_Theta, qq.blocks
 WRONG_FORMULAS = [
-    ("blocks", lambda c, D, sign=-1: blocks(c, D, 1), "any c: ||c_Theta - c||"),
-    ("blocks", lambda c, D, sign=-1: blocks(c, D, 1), "M singular"),
+    ("blocks", lambda c, D, sign=-1: blocks(c, D, 1), "any c is reached: ||c_Theta - c||"),
+    ("blocks", lambda c, D, sign=-1: blocks(c, D, 1), "where M is singular"),
     ("blocks", lambda c, D, sign=-1: blocks(c, D, 1), "with c3 = -vech(M)"),
     ("blocks", lambda c, D, sign=-1: blocks(c, D, -1), "the sign alone explains the miss"),
     ("A_Theta", lambda theta: A_Theta(theta) * [1, 1, 1, 1, 1, 1.0005], "h = A_Theta phi(x)"),

@@ -29,6 +29,7 @@ def check(data, examples, hidden_size, starts, l2_penalty, steps, seed, show=Fal
     pixels, n_classes = X.shape[1] - 1, data.n_classes
     print(f"{data.title}: {n:,} training images of {pixels:,} pixels, {n_classes} classes")
     print(f"{starts} starts of each model, seed {seed}, penalty {l2_penalty:g} / 2 ||weights||^2")
+    print("docs/theory.md explains each line")
     curves = check_logistic_regression(X, y, n_classes, starts, l2_penalty, steps, rng, claims)
     title = f"{n:,} images of {data.title}, {starts} starts"
     figures = {"logistic-regression": plot_logistic_regression(*curves, title, show)}

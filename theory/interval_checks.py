@@ -17,7 +17,7 @@ def check(D, A, B, draws, seed, show=False):
     print(f"f(x) = 1 where {A} <= sum x <= {B}, else -1, for x in {{-1, 1}}^{D}")
     same = f"the same f has {lo} <= sum x <= {hi}" if lo <= hi else "no sum is in the interval"
     print(f"sums have the parity of D: {same}")
-    print(f"{draws} draws, seed {seed}")
+    print(f"{draws} draws, seed {seed}; docs/theory.md explains each line")
     states = check_square(claims)
     check_separability(D, A, B, rng, claims)
     print("(b)  two hidden units with sign activations")
@@ -116,9 +116,9 @@ def check_network(name, network, D, A, B, draws, rng, claims):
         corner = (p + 0.999 * eta * rng.choice([-1.0, 1.0], size=np.shape(p)) for p in network[1:])
         wrong_weights.append(q3.Network(network.activation, *corner)(X) != y)
     cases = np.size(wrong_inputs)
-    claim = f"inputs perturbed by less than {margin:g} in all"
+    claim = f"inputs perturbed by less than {margin:g} in all change no output"
     claims.none_wrong(claim, np.sum(wrong_inputs), cases)
-    claim = f"weights perturbed by less than {eta:.3g} each"
+    claim = f"weights perturbed by less than {eta:.3g} each change no output"
     claims.none_wrong(claim, np.sum(wrong_weights), cases)
 
     # The margin is tight: just above 1, an output changes at the edges where f takes both values.

@@ -117,9 +117,9 @@ def check_recovery(D, K, draws, rng, claims):
         c = np.concatenate([rng.normal(size=1 + D), -q3.vech((M + M.T) / 2)])
         singular_errors.append(np.linalg.norm(q3.c_Theta(q3.recover_theta(c, D, K)) - c))
     epsilon = q3.EPSILON
-    claims.within("any c: ||c_Theta - c||", errors, epsilon)
-    claims.within("any c: the recovered network is c^T phi(x)", y_errors, 10 * epsilon)
-    claims.within(f"M singular: ||c_Theta - c||, epsilon = {epsilon:g}", singular_errors, epsilon)
+    claims.within("any c is reached: ||c_Theta - c||", errors, epsilon)
+    claims.within("and the network found is c^T phi(x)", y_errors, 10 * epsilon)
+    claims.within(f"where M is singular, to within epsilon = {epsilon:g}", singular_errors, epsilon)
 
 
 def check_slip_of_sign(D, K, draws, rng, claims):
