@@ -117,7 +117,12 @@ def parse_arguments(arguments):
 def main(arguments):
     """Check what `arguments`, a list as on the command line, ask for; returns the exit status."""
     args = parse_arguments(arguments)
-    failed, figures = args.check(args)
+    try:
+        failed, figures = args.check(args)
+    except ModuleNotFoundError as error:  # of scipy or matplotlib, imported where they are used
+        raise utils.InputError(
+            f"module {error.name} is missing; pip install -r requirements.txt"
+        ) from error
     for name, figure in figures.items():
         for ending in args.plot_format:
             save_figure(figure, args.plots_dir / f"{name}.{ending}")

@@ -181,7 +181,9 @@ def _kind(path):
     if not path.is_file():
         return "pipes or devices"
     suffix = path.suffix.lower()
-    return "" if suffix in SUFFIXES else f"{suffix} files" if suffix else "files without an ending"
+    if suffix in SUFFIXES:
+        return ""
+    return f"{suffix} files" if suffix[1:].isalnum() else "files without an ending"
 
 
 def course_split(names):

@@ -416,8 +416,7 @@ def test_interval_command_in_two_formats(capsys, tmp_path):
     assert (status, err, output.count("FAIL")) == (0, "", 0)
     assert "sign network = f on all 2^6 inputs" in output
     assert "not separable: sums on both sides" in output
-    stems = ("Q3-interval-D-2-A--1-B-1-not-separable", "Q3-interval-D-6-A--2-B-3-networks")
-    names = {f"{stem}.{ending}" for stem in stems for ending in ("pdf", "png")}
+    names = {f"Q3-interval-D-6-A--2-B-3-networks.{ending}" for ending in ("pdf", "png")}
     assert {path.name for path in folder.iterdir()} == names
 
 
@@ -503,3 +502,13 @@ print({"torch", "scipy", "sklearn", "matplotlib"} & set(sys.modules))"""
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("package", ["numpy", "scipy"])
+def test_a_missing_package_is_one_line(tmp_path, package):
+    """At the start, or where it is used."""
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
+    words = ["quadratic", "-D", 2, "-K", 2, "-draws", 5, "-plots_dir", tmp_path / "plots"]
+    done = run_script("hw1-q3.py", *words, env={"PYTHONPATH": str(tmp_path)})
+    line = f"hw1-q3.py: module {package} is missing; pip install -r requirements.txt\n"
+    assert (done.returncode, done.stderr) == (2, line)

@@ -18,7 +18,7 @@ def check(D, A, B, draws, seed, show=False):
     same = f"the same f has {lo} <= sum x <= {hi}" if lo <= hi else "no sum is in the interval"
     print(f"sums have the parity of D: {same}")
     print(f"{draws} draws, seed {seed}; docs/theory.md explains each line")
-    states = check_square(claims)
+    check_square(claims)
     check_separability(D, A, B, rng, claims)
     print("(b)  two hidden units with sign activations")
     check_network("sign", q3.sign_network(D, lo, hi), D, A, B, draws, rng, claims)
@@ -27,7 +27,6 @@ def check(D, A, B, draws, seed, show=False):
     margin = np.min(np.abs(np.subtract.outer(np.arange(-D, D + 1, 2), (A, B))))
     print(f"    with thresholds at A and B themselves the margin would be {margin}")
     return claims.failed, {
-        "Q3-interval-D-2-A--1-B-1-not-separable": plot_square(states, show),
         f"Q3-interval-D-{D}-A-{A}-B-{B}-networks": plot_networks(D, A, B, show),
     }
 
@@ -66,7 +65,6 @@ def check_square(claims):
     states, since, mistakes = q3.perceptron_states(X, y)
     epoch, cycle = (len(states) - 1) // 4, f"{mistakes} mistakes per epoch"
     print(f"    (w1, w2, b) = {states[-1]} after epochs {since} and {epoch}, with {cycle}")
-    return states
 
 
 def check_separability(D, A, B, rng, claims):
@@ -129,37 +127,6 @@ def check_network(name, network, D, A, B, draws, rng, claims):
         same = network(X + 1.001 / D * ways[:, None]) == q3.f(X, A, B)
         claim = "inputs at the edges, moved by 1.001 in all, do change"
         claims.none_wrong(claim, np.sum(same), len(same))
-
-
-def plot_square(states, show):
-    """The four points with the certificate, and the weights of the perceptron going round."""
-    figure = utils.new_figure((10, 4.6), show=show)
-    figure.suptitle("D = 2, A = -1, B = 1")
-    plane, weights = figure.subplots(1, 2, width_ratios=[1, 1.15])
-    X, y = square()
-    plane.fill_between([-2, 2], [1, -3], [3, -1], color="tab:blue", alpha=0.12, zorder=0)
-    for offset in (-1, 1):
-        plane.axline((0, offset), slope=-1, color="tab:blue", linewidth=1)
-    for label, marker, colour in ((1, "o", "tab:blue"), (-1, "X", "tab:red")):
-        points = X[y == label].T
-        plane.plot(*points, "--", color=colour, linewidth=1, alpha=0.8)
-        plane.plot(*points, marker, color=colour, markersize=12, label=f"f(x) = {label}")
-    plane.annotate("both midpoints", (0, 0), (0.12, -0.42), arrowprops={"arrowstyle": "->"})
-    plane.set(xlim=(-2, 2), ylim=(-2, 2), xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
-    plane.set_title("No line parts them; two units do (band)")
-    plane.legend(loc="upper right")
-
-    twice = np.array(states + states[1:])  # after a second round they are back where they started
-    for values, name, style in zip(twice.T, ("w_1", "w_2", "b"), ("-", "--", ":"), strict=True):
-        weights.step(range(len(twice)), values, style, where="post", linewidth=2, label=f"${name}$")
-    for epoch in range(0, len(twice), 4):
-        weights.axvline(epoch, color="black", alpha=0.2, linewidth=1)
-    weights.set(xlabel="examples seen (vertical lines: epochs)", ylabel="weight")
-    weights.set_title("The perceptron's weights return: it never stops")
-    for axis in (weights.xaxis, weights.yaxis):
-        axis.get_major_locator().set_params(integer=True)
-    weights.legend()
-    return figure
 
 
 def plot_networks(D, A, B, show):

@@ -39,36 +39,26 @@ def write_out(D, K):
     """phi(x), the rows of A_Theta and c_Theta of a small network, with their numbers."""
     W, b, v = np.array([[2.0, -1, 1], [1, 3, -2]])[:K, :D], np.array([3.0, -1])[:K], [-2.0, 1][:K]
     v, v0, x = np.array(v), np.asarray(10.0), np.array([3.0, 5, -1])[:D]
-    theta = q3.Theta(W, b, v, v0)
-    features, A, c = q3.phi(x[None])[0], q3.A_Theta(theta), q3.c_Theta(theta)
-    h, y = q3.hidden(x[None], theta)[0], q3.network(x[None], theta)[0]
-    squares = [
-        f"x{i + 1}^2" if i == j else f"2 x{i + 1} x{j + 1}"
-        for i, j in zip(*q3.upper_triangle(D), strict=True)
-    ]
-    names = ", ".join(["1", *(f"x{i + 1}" for i in range(D)), *squares])
-    print(
-        f"written out for D = {D}, K = {K}; matrices row by row, [1 0; 0 1] has rows (1 0), (0 1)"
-    )
-    print(
-        f"    W = {_matrix(W)}, b = {_vector(b)}, v = {_vector(v)}, v0 = {v0:g}, x = {_vector(x)}"
-    )
-    print(f"    phi(x) = ({names})")
-    print(f"           = {_vector(features)}")
-    for k in range(K):
-        z = W[k] @ x + b[k]
-        print(
-            f"    row {k + 1} of A_Theta = (b - b^2, (1 - 2b) w^T, -vech(w w^T)) = {_vector(A[k])}"
-        )
-        by_hand = f"z(1 - z) = {h[k]:g} with z = w^T x + b = {z:g}"
-        print(f"        h{k + 1} = row {k + 1} times phi(x) = {A[k] @ features:g}, and {by_hand}")
-    print(f"    c_Theta = A_Theta^T v + v0 e1 = {_vector(c)}")
-    print(f"        y = c_Theta^T phi(x) = {c @ features:g}, and v0 + v^T h = {y:g}")
-    M = W.T @ np.diag(v) @ W
-    print(f"    M = W^T Diag(v) W = {_matrix(M)}: the last entries of c_Theta are -vech(M)")
-    print(
-        "    (the handout's phi has all squares before the products: another order, the same sums)"
-    )
+    theta, X = q3.Theta(W, b, v, v0), x[None]
+    (features,), A, c, M = q3.phi(X), q3.A_Theta(theta), q3.c_Theta(theta), W.T @ np.diag(v) @ W
+    names = ["1", *(f"x{i + 1}" for i in range(D))]
+    for i, j in zip(*q3.upper_triangle(D), strict=True):
+        names.append(f"x{i + 1}^2" if i == j else f"2 x{i + 1} x{j + 1}")
+    print(f"""\
+written out for D = {D}, K = {K}; matrices row by row, [1 0; 0 1] has rows (1 0), (0 1)
+    W = {_matrix(W)}, b = {_vector(b)}, v = {_vector(v)}, v0 = {v0:g}, x = {_vector(x)}
+    phi(x) = ({", ".join(names)})
+           = {_vector(features)}""")
+    for k, (row, z) in enumerate(zip(A, W @ x + b, strict=True), 1):
+        print(f"""\
+    row {k} of A_Theta = (b - b^2, (1 - 2b) w^T, -vech(w w^T)) = {_vector(row)}
+        h{k} = row {k} times phi(x) = {row @ features:g}, and z(1 - z) = {z * (1 - z):g} \
+with z = w^T x + b = {z:g}""")
+    print(f"""\
+    c_Theta = A_Theta^T v + v0 e1 = {_vector(c)}
+        y = c_Theta^T phi(x) = {c @ features:g}, and v0 + v^T h = {q3.network(X, theta)[0]:g}
+    M = W^T Diag(v) W = {_matrix(M)}: the last entries of c_Theta are -vech(M)
+    (the handout's phi has all squares before the products: another order, the same sums)""")
 
 
 def _vector(values):
@@ -260,22 +250,16 @@ def check_descent(D, K, N, steps, rng, claims):
 
 
 def plot_descent(D, smallest, curves, show):
-    """The loss against steps, and its excess over least squares' loss, on logarithmic axes."""
-    figure = utils.new_figure((10, 4.2), show=show)
-    loss_axes, excess_axes = figure.subplots(1, 2)
+    """The loss against steps, with least squares' below it, on logarithmic axes."""
+    figure = utils.new_figure((6, 4.2), show=show)
+    axes = figure.subplots()
     for colour, (units, runs) in zip(("tab:blue", "tab:orange"), curves.items(), strict=False):
         for run, losses in enumerate(runs):
             style = {"color": colour, "alpha": 0.7, "label": None if run else f"K = {units}"}
-            steps = np.arange(1, len(losses) + 1)
-            loss_axes.plot(steps, losses, **style)
-            excess_axes.plot(steps, np.maximum(losses - smallest, 1e-12), **style)
-    loss_axes.axhline(max(smallest, 1e-12), color="black", linestyle="--", label="least squares")
-    loss_axes.set(ylabel="mean squared error", title="Loss")
-    excess_axes.set(ylabel="loss - least squares' loss, from 1e-12", title="Excess loss")
-    for axes in (loss_axes, excess_axes):
-        axes.set(xscale="log", yscale="log", xlabel="step of L-BFGS (the start is 1)")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    what = "A descent on Theta against least squares in c"
-    figure.suptitle(f"{what}, D = {D}, five starts each")
+            axes.plot(np.arange(1, len(losses) + 1), losses, **style)
+    axes.axhline(max(smallest, 1e-12), color="black", linestyle="--", label="least squares")
+    axes.set(xscale="log", yscale="log", xlabel="step of L-BFGS (the start is 1)")
+    axes.set(ylabel="mean squared error", title=f"Descents on Theta, D = {D}, five starts each")
+    axes.grid(alpha=0.3)
+    axes.legend()
     return figure
