@@ -438,6 +438,8 @@ def test_photographs_are_turned_and_laid_on_white_as_a_viewer_does(tmp_path):
     assert stored[:, :20].min() > 240 and stored[:, 28:].max() < 15
     Image.new("RGB", (300, 200)).save(path, "JPEG", exif=Image.open(path).getexif())
     assert load_image(path, public=True).shape == (48, 48, 3)
+    Image.new("RGB", (60, 40)).save(path, "JPEG", exif=b"Exif\0\0MM\0*" + b"\xff" * 40)
+    assert (load_image(path) == 0).all()  # damaged EXIF data
     Image.new("RGBA", (60, 40), (255, 0, 0, 0)).save(path, "PNG")
     assert (load_image(path) == 255).all()
 
