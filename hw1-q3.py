@@ -1,4 +1,4 @@
-"""Question 3: the theory of the homework, checked by running it (NumPy only).
+"""Question 3: the theory of the homework, checked by running it (NumPy and scipy).
 
     python hw1-q3.py quadratic -D 5 -K 8        edition 2024-25: a network with activation z(1 - z)
     python hw1-q3.py interval -D 6 -A -2 -B 3   edition 2023-24: is the sum of the inputs in [A, B]?
@@ -115,7 +115,12 @@ def parse_arguments(arguments):
 def main(arguments):
     """Check what `arguments`, a list as on the command line, ask for; returns the exit status."""
     args = parse_arguments(arguments)
-    failed, figures = args.check(args)
+    try:
+        failed, figures = args.check(args)
+    except ModuleNotFoundError as error:  # of scipy or matplotlib, imported where they are used
+        raise utils.InputError(
+            f"module {error.name} is missing; pip install -r requirements.txt"
+        ) from error
     for name, figure in figures.items():
         for ending in args.plot_format:
             save_figure(figure, args.plots_dir / f"{name}.{ending}")

@@ -1,6 +1,7 @@
-"""CIFAR-10's binary version: its batches from the archive, never unpacked to disk, or the folder."""
+"""CIFAR-10's binary version: its batches from the archive, compressed or not, or from the folder."""
 
 import gzip
+import io
 import tarfile
 import zlib
 from pathlib import Path
@@ -20,7 +21,7 @@ MEMBER_LIMIT = 64  # files in the archive; the authors' has 8
 
 
 def read(source):
-    """dict of split -> (images (n, 32, 32, 3) uint8, labels (n,)) of the tar.gz or its folder.
+    """dict of split -> (images (n, 32, 32, 3) uint8, labels (n,)) of the tar.gz, the tar or its folder.
 
     Raises InputError where a batch is missing, is no whole number of records, or has a label
     above 9.
@@ -64,10 +65,12 @@ def _from_folder(folder):
 
 
 def _from_archive(path):
-    """dict of name -> bytes of the batches in the tar.gz."""
+    """dict of name -> bytes of the batches in the tar.gz, or in the tar that a browser made of it."""
     contents = {}
     try:
-        with _BoundedGzip(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+        with open(path, "rb") as file:
+            kind = _BoundedGzip if file.read(2) == b"\x1f\x8b" else _BoundedFile
+        with kind(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             for i, member in enumerate(archive):
                 _check_size(f"{path}: {member.name}", member.size)
                 if i == MEMBER_LIMIT:
@@ -78,8 +81,8 @@ def _from_archive(path):
                 if len(contents) == len(BATCHES):
                     break
     except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
-        said = reason_of(error)
-        raise InputError(f"{path}: not a whole tar.gz ({said}); fetch it again") from error
+        reason = reason_of(error)
+        raise InputError(f"{path}: not a whole tar.gz or tar ({reason}); fetch it again") from error
     return contents
 
 
@@ -88,10 +91,18 @@ def _check_size(name, size):
         raise InputError(f"{name} claims {size} bytes, CIFAR-10's have 30730000; fetch it again")
 
 
-class _BoundedGzip(gzip.GzipFile):
-    """A gzip stream that refuses the single huge reads that a tar header can ask for."""
+class _Bounded:
+    """A stream that refuses the single huge reads that a tar header can ask for."""
 
     def read(self, size=-1):
         if not 0 <= size <= BATCH_LIMIT:
             raise ValueError(f"a part claims {size} bytes")
         return super().read(size)
+
+
+class _BoundedGzip(_Bounded, gzip.GzipFile):
+    pass
+
+
+class _BoundedFile(_Bounded, io.FileIO):
+    pass

@@ -79,7 +79,7 @@ def run_script(main):
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Whoever reads a pipe sees each line; a character that the console lacks is no traceback.
+        # Whoever reads a pipe or a file sees each line; letters that it cannot hold are escaped.
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     script = Path(sys.argv[0]).name
     try:

@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 import tracemalloc
+import unicodedata
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from conftest import ROOT, run_script
 from PIL import Image
 
 from data import cifar_batches, photographs, prepare
+from data import download as downloading
 from data.photographs import apfs_hash, course_split, load_image
 from lab import known_data, process, standin
 from lab.known_data import KNOWN
@@ -148,8 +150,11 @@ def test_images_of_other_modes_become_rgb(tmp_path, mode, ending, value):
         image = Image.new(mode, (50, 40), value)
     image.save(path)
     array = load_image(path)
+    shown = {"1": 255, "P": 253 if ending == "png" else 90}.get(
+        mode, 90
+    )  # an alpha of 3 is nearly white
     assert array.shape == (48, 48, 3) and array.dtype == np.uint8
-    assert np.abs(array.astype(int) - (255 if mode == "1" else 90)).max() <= 2
+    assert np.abs(array.astype(int) - shown).max() <= 2
 
 
 def test_images_do_not_depend_on_the_order_of_the_file_system(folders, tmp_path, monkeypatch):
@@ -238,8 +243,7 @@ def test_what_differs_from_the_courses_file_is_said(folders, tmp_path, monkeypat
     zero.write_bytes(content)
     monkeypatch.setattr(photographs, "GENUINE_PIXELS", "0" * 64)
     assert said() == complete
-    monkeypatch.setattr(photographs, "load_image", lambda path: load_image(path) ^ 1)
-    monkeypatch.setattr(prepare, "load_image", lambda path: load_image(path) ^ 1)
+    monkeypatch.setattr(photographs, "load_image", lambda *args: load_image(*args) ^ 1)
     lines = said()
     assert str(zero) in lines[3] and "decodes it to other pixels" in lines[3]
     assert "the order is the course's" in lines[4] and len(lines) == 5
@@ -254,11 +258,6 @@ def test_folders_of_other_classes_go_through_the_same_steps(folders, tmp_path, c
     others = make(folders, tmp_path / "b.npz")
     assert all(np.array_equal(landscapes[key], others[key]) for key in others)
     assert "course" not in capsys.readouterr().out
-    # A file that is no image is named and left out.
-    (folders[0] / "kind 1" / "Thumbs.db").write_text("")
-    make(folders, tmp_path / "c.npz")
-    assert f"{folders[0] / 'kind 1' / 'Thumbs.db'}: ignored" in capsys.readouterr().err
-    assert (tmp_path / "c.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
 def damage(kind, train, test):
@@ -311,15 +310,168 @@ def test_bad_photographs_are_named_and_nothing_is_written(folders, tmp_path, cap
     assert os.listdir(output.parent) == []
 
 
-def test_what_is_there_is_not_replaced_and_swapped_folders_are_noted(folders, tmp_path, capfd):
+def test_what_is_there_is_not_replaced(folders, tmp_path, capfd):
     output = tmp_path / "x.npz"
     make(folders, output)
     assert capfd.readouterr().err == ""
     whole = output.read_bytes()
     assert "exists already" in fails(capfd, "images", *folders, "-output", output)
     assert output.read_bytes() == whole
-    make(folders[::-1], tmp_path / "swapped.npz")
-    assert "are they swapped?" in capfd.readouterr().err
+
+
+def test_one_folder_twice_and_swapped_folders_are_refused_unless_asked_for(
+    folders, tmp_path, capfd
+):
+    train, test = folders
+    (tmp_path / "again").symlink_to(train)
+    output = tmp_path / "x.npz"
+    for pair, words in (
+        ((test, train), "they look swapped"),
+        ((train, train), "are the same folder"),
+        ((train, tmp_path / "again"), "are the same folder"),
+    ):
+        line = fails(capfd, "images", *pair, "-output", output)
+        assert words in line and "-as_given" in line and not output.exists()
+        prepare.main(["images", *map(str, pair), "-output", str(output), "-as_given"])
+        assert capfd.readouterr().err == ""
+        output.unlink()
+
+
+def left_out(train, kind):
+    """Put things of one kind beside the photographs of the sea; the line that must count them."""
+    sea = train / "sea"
+    for i in range(20):
+        if kind == "links to nothing":
+            (sea / f"link{i}.jpg").symlink_to("/nowhere.jpg")
+        elif kind == "hidden files":
+            (sea / f"._{i}.jpg").write_bytes(b"x")
+        elif kind == "pipes or devices":
+            os.mkfifo(sea / f"pipe{i}.jpg")
+        elif kind == "files in folders inside a class folder":
+            (sea / "more" / "deeper").mkdir(parents=True, exist_ok=True)
+            shutil.copy(sea / "7.jpg", sea / "more" / ("deeper" if i % 2 else "") / f"{i}.jpg")
+        elif kind == "images":
+            shutil.copy(sea / "7.jpg", train / f"{i}.jpg")
+        else:
+            (sea / f"IMG_{i}{'.HEIC' if kind == '.heic files' else ''}").write_bytes(b"x")
+    if kind == ".heic files":
+        (train / "forest" / "x.heic").write_bytes(b"x")
+        return f"{train}: left out 21 .heic files: 1 in forest, 20 in sea\n"
+    where = "beside the class folders" if kind == "images" else "in sea"
+    return f"{train}: left out 20 {kind}: 20 {where}\n"
+
+
+KINDS = [".heic files", "files without an ending", "links to nothing", "hidden files"]
+KINDS += ["pipes or devices", "files in folders inside a class folder", "images"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_left_out_is_counted_in_one_line_a_kind(folders, tmp_path, capfd, kind):
+    make(folders, tmp_path / "a.npz")
+    line = left_out(folders[0], kind)
+    capfd.readouterr()
+    make(folders, tmp_path / "b.npz")
+    assert capfd.readouterr().err == line
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_jfif_is_jpeg(folders, tmp_path, capfd):
+    make(folders, tmp_path / "a.npz")
+    for path in (folders[1] / "sea").iterdir():
+        path.rename(path.with_suffix(".JFIF"))
+    make(folders, tmp_path / "b.npz")
+    assert capfd.readouterr().err == ""
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_classes_are_the_folders_own(folders, tmp_path, capfd):
+    """Photographs by year within a class do not make classes of the years."""
+    for folder in folders:
+        for year in ("2019", "2020"):
+            (folder / "forest" / year).mkdir()
+            for path in folder.glob("forest/*.jpg"):
+                shutil.copy(path, folder / "forest" / year)
+        for path in folder.glob("forest/*.jpg"):
+            path.unlink()
+    line = fails(capfd, "images", *folders, "-output", tmp_path / "x.npz")
+    assert f"{folders[0] / 'forest'}: class folder without images (16 files in folders" in line
+
+
+def test_classes_are_compared_after_unicode_normalisation(folders, tmp_path, capfd):
+    train, test = folders
+    plain = make(folders, tmp_path / "a.npz")
+    composed, decomposed = (unicodedata.normalize(form, "Straße á") for form in ("NFC", "NFD"))
+    (train / "street").rename(train / composed)
+    (test / "street").rename(test / decomposed)
+    capfd.readouterr()
+    arrays = make(folders, tmp_path / "b.npz")
+    assert composed in capfd.readouterr().out
+    assert len(arrays["test_labels"]) == len(plain["test_labels"])
+    shutil.copytree(train / composed, train / decomposed)
+    assert "two folders called" in fails(capfd, "images", *folders, "-output", tmp_path / "x.npz")
+
+
+def test_classes_that_the_console_has_no_letters_for(folders, tmp_path):
+    for folder in folders:
+        (folder / "street").rename(folder / "森林")
+    arguments = ("images", *folders, "-output", tmp_path / "x.npz")
+    done = run_script("data/prepare.py", *arguments, env={"PYTHONIOENCODING": "cp1252"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u68ee\\u6797" in done.stdout and "wrote" in done.stdout
+
+
+def turned(path, orientation):
+    """A photograph, white above and black below, stored on its side, 60x40, as JPEG."""
+    image = Image.new("RGB", (60, 40))
+    image.paste((255, 255, 255), (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(path, "JPEG", exif=exif)
+
+
+def test_photographs_are_turned_and_laid_on_white_as_a_viewer_does(tmp_path):
+    path = tmp_path / "x.jpg"
+    turned(path, 6)
+    image = load_image(path).astype(int)
+    assert image[:20].min() > 240 and image[28:].max() < 15
+    stored = load_image(path, public=True).astype(int)
+    assert stored[:, :20].min() > 240 and stored[:, 28:].max() < 15
+    Image.new("RGB", (300, 200)).save(path, "JPEG", exif=Image.open(path).getexif())
+    assert load_image(path, public=True).shape == (48, 48, 3)
+    Image.new("RGB", (60, 40)).save(path, "JPEG", exif=b"Exif\0\0MM\0*" + b"\xff" * 40)
+    assert (load_image(path) == 0).all()  # damaged EXIF data
+    Image.new("RGBA", (60, 40), (255, 0, 0, 0)).save(path, "PNG")
+    assert (load_image(path) == 255).all()
+
+
+def test_only_the_public_photographs_are_taken_as_they_are_stored(folders, tmp_path):
+    """The same file under a name of the public set, under another, and in folders of other classes."""
+    test = folders[1]
+    public = min(known_data.landscape_names()[1]["sea"])
+    for name in (public, "mine.jpg"):
+        turned(test / "sea" / name, 6)
+    arrays = make(folders, tmp_path / "x.npz")
+    names = sorted(path.name for path in (test / "sea").iterdir())
+    found = dict(zip(names, arrays["test_images"][arrays["test_labels"] == 4], strict=True))
+    assert np.array_equal(found[public], load_image(test / "sea" / public, public=True))
+    assert np.array_equal(found["mine.jpg"], load_image(test / "sea" / "mine.jpg"))
+    assert not np.array_equal(found[public], found["mine.jpg"])
+
+
+def test_all_broken_photographs_are_named_at_once(folders, tmp_path, capfd):
+    train, test = folders
+    broken = [train / "sea" / "9.jpg", train / "forest" / "7.jpg", test / "street" / "8.jpg"]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:60])
+    line = fails(capfd, "images", *folders, "-output", tmp_path / "x.npz")
+    assert "3 broken images" in line and all(str(path) in line for path in broken)
+    for path in (train / "sea").iterdir():
+        for i in range(60):
+            (path.parent / f"{path.stem}-{i}.jpg").write_text("x")
+        break
+    line = fails(capfd, "images", *folders, "-output", tmp_path / "x.npz")
+    assert "63 broken images" in line and "and 13 more" in line
+    assert not (tmp_path / "x.npz").exists()
 
 
 @pytest.mark.parametrize("where", ["", "missing/x.npz"])
@@ -461,6 +613,18 @@ def test_octmnist_takes_the_editions_test_images(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[-2].split()[-1] == "529"
 
 
+def test_octmnist_of_another_size_is_noted(tmp_path, capsys):
+    arrays = octmnist_arrays()
+    np.savez(tmp_path / "small.npz", **arrays)
+    prepare.octmnist(tmp_path / "small.npz", tmp_path / "x.npz")
+    assert "small.npz has images of shape (4, 4); the edition uses" in capsys.readouterr().err
+    for split in SPLITS:
+        arrays[f"{split}_images"] = np.pad(arrays[f"{split}_images"], ((0, 0), (0, 24), (0, 24)))
+    np.savez(tmp_path / "usual.npz", **arrays)
+    prepare.octmnist(tmp_path / "usual.npz", tmp_path / "x.npz")
+    assert capsys.readouterr().err == ""
+
+
 def test_octmnist_refuses_other_files(tmp_path, capfd):
     source, output = tmp_path / "source.npz", tmp_path / "x.npz"
     np.savez(source, **octmnist_arrays(per_class=200))
@@ -512,10 +676,12 @@ def cifar(tmp_path):
 
 def test_cifar10_is_read_from_folder_and_archive(cifar, tmp_path):
     made = []
-    for source in (cifar[0], cifar[0].parent, cifar[1]):
+    unpacked = tmp_path / "cifar-10-binary.tar"  # as a browser leaves it that takes the .gz off
+    unpacked.write_bytes(gzip.decompress(cifar[1].read_bytes()))
+    for source in (cifar[0], cifar[0].parent, cifar[1], unpacked):
         prepare.cifar10(source, tmp_path / "x.npz")
         made.append((tmp_path / "x.npz").read_bytes())
-    assert made[0] == made[1] == made[2]
+    assert made[0] == made[1] == made[2] == made[3]
     arrays = read_npz(tmp_path / "x.npz")
     for split, n, seed in (("train", 30, 0), ("val", 20, 1), ("test", 10, 3)):
         _, labels, pixels = batch(n, seed)
@@ -524,7 +690,9 @@ def test_cifar10_is_read_from_folder_and_archive(cifar, tmp_path):
         assert images.shape == (n, 32, 32, 3)
         assert images[4, 5, 6].tolist() == pixels[4, :, 5, 6].tolist()
         assert np.array_equal(images.transpose(0, 3, 1, 2), pixels)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*(p.name for p in cifar), "x.npz"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [*(p.name for p in cifar), unpacked.name, "x.npz"]
+    )
 
 
 def test_cifar10_names_what_is_wrong_with_a_batch(cifar, tmp_path, capfd):
@@ -550,11 +718,12 @@ def test_cifar10_names_what_is_wrong_with_a_batch(cifar, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_cifar10_archive_that_claims_to_be_huge_takes_no_memory(tmp_path, kind):
+@pytest.mark.parametrize("compressed", [True, False])
+def test_cifar10_archive_that_claims_to_be_huge_takes_no_memory(tmp_path, kind, compressed):
     header = tarfile.TarInfo("cifar-10-batches-bin/data_batch_1.bin")
     header.type, header.size = kind, 8 * 10**9
     path = tmp_path / "bomb.tar.gz"
-    with gzip.open(path, "wb", compresslevel=1) as file:
+    with gzip.open(path, "wb", compresslevel=1) if compressed else open(path, "wb") as file:
         file.write(header.tobuf(tarfile.GNU_FORMAT))
         for _ in range(40):
             file.write(bytes(10**6))
@@ -607,7 +776,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(cifar, monkeypatch):
     """The address of a server of the small CIFAR-10's archive."""
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(prepare, "RETRIES", 0)
+    monkeypatch.setattr(downloading, "RETRIES", 0)
     monkeypatch.setattr(Handler, "content", cifar[1].read_bytes())
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -680,7 +849,7 @@ def test_a_failed_download_says_what_to_fetch_and_leaves_nothing(
 
 def test_download_without_a_network_is_one_line(data_folder, monkeypatch, capfd):
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(prepare, "RETRIES", 0)
+    monkeypatch.setattr(downloading, "RETRIES", 0)
     source(monkeypatch, "octmnist", "http://127.0.0.1:9/octmnist.npz", None)
     line = fails(capfd, "download", "octmnist")
     assert "http://127.0.0.1:9/octmnist.npz" in line
@@ -721,6 +890,16 @@ def test_bad_input_and_help_of_the_script(tmp_path):
     for word in ("images", "synthetic", "download", "octmnist", "cifar10", "unpack"):
         assert word in said.stdout
     assert "puneet6060/intel-image-classification" in said.stdout
+    for words in ((), ("images",), ("synthetic",), ("download",), ("octmnist",), ("unpack",)):
+        said = run_script("data/prepare.py", *words, "-h", env={"COLUMNS": "80"})
+        assert max(map(len, said.stdout.splitlines())) <= 80
+
+
+def test_a_missing_package_is_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(name='numpy')")
+    done = run_script("data/prepare.py", "-h", env={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("prepare.py: module numpy is missing; pip install -r requirements.txt\n")
 
 
 def test_importing_takes_neither_torch_nor_pillow_nor_gdown():

@@ -1,4 +1,4 @@
-"""What a checked proof prints: each claim, what was measured, and PASS or FAIL."""
+"""What a checked proof prints: each claim in words, what was measured, and PASS or FAIL."""
 
 import numpy as np
 
@@ -9,22 +9,24 @@ class Claims:
     def __init__(self):
         self.failed = 0
 
-    def _print(self, claim, measured, holds):
+    def holds(self, claim, measured, holds):
+        """The claim holds or not; `measured` says in a few words what was seen."""
         self.failed += not holds
         print(f"  {claim:<66} {measured:<24} {'PASS' if holds else 'FAIL'}")
 
     def within(self, claim, errors, tolerance):
         """The claim holds when the largest of the errors, an array or a number, is tolerable."""
         error = np.max(errors)
-        self._print(claim, f"largest error {error:.1e}", error <= tolerance)
+        self.holds(claim, f"largest error {error:.1e}", error <= tolerance)
 
-    def at_least(self, claim, value, least):
-        """The claim holds when the value, a gap or a margin, is `least` or more."""
-        self._print(claim, f"{value:.4g} >= {least:g}", value >= least)
+    def at_least(self, claim, values, least):
+        """The claim holds when the smallest of the values, gaps or margins, is `least` or more."""
+        value = np.min(values)
+        self.holds(claim, f"smallest {value:.4g}", value >= least)
 
     def none_wrong(self, claim, wrong, total):
         """The claim holds when none of `total` cases, at least one, went wrong."""
-        self._print(claim, f"{wrong} of {total} wrong", total > 0 and wrong == 0)
+        self.holds(claim, f"{wrong} of {total} wrong", total > 0 and wrong == 0)
 
 
 def relative_error(value, reference):

@@ -1,7 +1,7 @@
 """1.2(a) of 2023-24: logistic regression's loss is convex in the weights, the MLP's is not.
 
-Both models in float64 on all examples at once, a descent that ends where the gradient does, and the
-loss along straight lines between two sets of weights. A function is convex if and only if it is along
+Both models in float64 on all examples at once, and the loss along straight lines between two sets of
+weights. A function is convex if and only if it is along
 every line; one line where it is not is enough to show the contrary.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-MEMORY = 20  # pairs of steps and changes of the gradient from which L-BFGS knows the curvature
+from theory.descent import flat, like
 
 
 class MLP(NamedTuple):
@@ -19,16 +19,6 @@ class MLP(NamedTuple):
     b1: np.ndarray
     W2: np.ndarray
     b2: np.ndarray
-
-    def flat(self):
-        """All parameters as one vector."""
-        return np.concatenate([parameter.ravel() for parameter in self])
-
-    def like_this(self, theta):
-        """The `MLP` of these shapes that a vector of parameters, as of `flat`, holds."""
-        ends = np.cumsum([parameter.size for parameter in self])[:-1]
-        parts = zip(np.split(theta, ends), self, strict=True)
-        return MLP(*(part.reshape(parameter.shape) for part, parameter in parts))
 
     def permuted(self, order):
         """The same network with its hidden units in another order: the same function of x."""
@@ -64,8 +54,9 @@ def span_coordinates(X):
 
 def log_softmax(logits):
     """The logarithms of the probabilities of each row of logits, (n, classes)."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    from scipy import special
+
+    return special.log_softmax(logits, axis=1)
 
 
 def cross_entropy(logits, y):
@@ -104,12 +95,12 @@ def curvature(theta, direction, X, n_classes, l2_penalty=0.0):
 
 def mlp_cost(theta, shapes, X, y, l2_penalty=0.0):
     """The same of an MLP with one layer of relu units; `shapes` is any `MLP` of theta's shapes."""
-    W1, b1, W2, b2 = shapes.like_this(theta)
+    W1, b1, W2, b2 = like(shapes, theta)
     z = X @ W1.T + b1
     h = np.maximum(z, 0)
     loss, d_logits = cross_entropy(h @ W2.T + b2, y)
     d_z = d_logits @ W2 * (z > 0)
-    gradient = MLP(d_z.T @ X, d_z.sum(axis=0), d_logits.T @ h, d_logits.sum(axis=0)).flat()
+    gradient = flat((d_z.T @ X, d_z.sum(axis=0), d_logits.T @ h, d_logits.sum(axis=0)))
     return loss + l2_penalty / 2 * (theta @ theta), gradient + l2_penalty * theta
 
 
@@ -121,51 +112,6 @@ def random_mlp(coordinates, pixels, hidden_size, n_classes, rng):
     W1 = rng.normal(size=(hidden_size, coordinates)) * np.sqrt(2 / pixels)
     W2 = rng.normal(size=(n_classes, hidden_size)) * np.sqrt(2 / hidden_size)
     return MLP(W1, np.zeros(hidden_size), W2, np.zeros(n_classes))
-
-
-def descend(cost_and_gradient, theta, steps):
-    """Lower a cost by L-BFGS from theta: the end and the costs before each step and after the last.
-
-    A step is halved until it lowers the cost enough (Armijo). It ends after `steps`, where the
-    gradient's norm is 1e-9 or less, or where rounding leaves no step to take. (Nocedal and
-    Wright, Numerical Optimization, algorithm 7.4.)
-    """
-    cost, gradient = cost_and_gradient(theta)
-    costs, pairs = [cost], []
-    while len(costs) <= steps and np.linalg.norm(gradient) > 1e-9:
-        direction = _lbfgs_direction(gradient, pairs)
-        slope, rate = gradient @ direction, 1.0
-        if not pairs:
-            rate = min(1.0, 1 / np.linalg.norm(gradient))
-        while rate > 1e-12:
-            step = rate * direction
-            next_cost, next_gradient = cost_and_gradient(theta + step)
-            allowance = 1e-15 * abs(cost)  # at the minimum the cost is rounding, the gradient not
-            if next_cost <= cost + 1e-4 * rate * slope + allowance:
-                break
-            rate /= 2
-        else:
-            break
-        change = next_gradient - gradient
-        if step @ change > 1e-12 * np.linalg.norm(step) * np.linalg.norm(change):
-            pairs = [*pairs, (step, change)][-MEMORY:]
-        theta, cost, gradient = theta + step, next_cost, next_gradient
-        costs.append(cost)
-    return theta, np.array(costs)
-
-
-def _lbfgs_direction(gradient, pairs):
-    """Minus the gradient times the inverse Hessian that the (step, change of gradient) pairs tell."""
-    direction, factors = -gradient, []
-    for step, change in reversed(pairs):
-        factors.append(step @ direction / (step @ change))
-        direction = direction - factors[-1] * change
-    if pairs:
-        step, change = pairs[-1]
-        direction = direction * (step @ change / (change @ change))
-    for (step, change), factor in zip(pairs, reversed(factors), strict=True):
-        direction = direction + (factor - change @ direction / (step @ change)) * step
-    return direction
 
 
 def along_line(cost_and_gradient, start, end, points):

@@ -1,7 +1,7 @@
 """Question 3 of 2024-25: y = v0 + v^T h, h = g(W x + b), g(z) = z (1 - z), for x in R^D.
 
 In the order of the handout: 3.1 h is linear in phi(x), 3.2 so is y, 3.3 the parameters Theta from
-the coefficients c and what K < D hidden units cannot reach, 3.4 least squares.
+the coefficients c, 3.4 least squares.
 """
 
 import functools
@@ -109,7 +109,7 @@ def recover_theta(c, D, K, epsilon=EPSILON, sign=-1):
     c2 = sum_k lambda_k (1 - 2 b_k) q_k fixes 1 - 2 b_k = q_k^T c2 / lambda_k, and c1 fixes v0.
     An eigenvalue too small to divide by is moved to modulus epsilon / (2 sqrt(D)), its sign kept:
     M moves by at most epsilon / 2. With K > D the further units are zero. With K < D the K
-    eigenvalues of largest modulus have a unit, and c is reached only if rank [c2 | M] <= K.
+    eigenvalues of largest modulus have a unit: M is reached only if its rank is at most K.
     """
     c1, c2, M = blocks(c, D, sign)
     eigenvalues, Q = np.linalg.eigh(M)
@@ -121,89 +121,6 @@ def recover_theta(c, D, K, epsilon=EPSILON, sign=-1):
     v[used] = np.copysign(size, eigenvalues[kept])
     b[used] = (1 - W[used] @ c2 / v[used]) / 2
     return Theta(W, b, v, np.asarray(c1 - np.sum(v * b * (1 - b))))
-
-
-# 3.3, K < D: the obstruction. W has K rows; M and c2 both lie in their span, so
-#          rank [c2 | M] <= K,
-# and every such c is reached or approached (3.3 inside the span); c1 is free through v0.
-# Distances are taken in the norm ||c||_F^2 = c1^2 + ||c2||^2 + ||M||_F^2, which does not depend on
-# the axes of x. The plain norm of c counts a pair M_ij = M_ji once, not twice, hence
-#          ||c||_F / sqrt(2) <= ||c|| <= ||c||_F.
-
-
-def rank_matrix(c, D):
-    """[c2 | M], shape (D, D + 1): its rank is at most K when K units reach c."""
-    return np.column_stack(blocks(c, D)[1:])
-
-
-def frobenius_norm(c, D):
-    """||c||_F, the norm above."""
-    c1, c2, M = blocks(c, D)
-    return math.sqrt(c1**2 + c2 @ c2 + np.sum(M**2))
-
-
-def distance_bounds(c, D, K):
-    """Lower bounds on the distance from c to what K units reach: (in ||.||_F, in the plain norm).
-
-    Eckart-Young: a matrix is at sqrt(sum_{i > K} sigma_i^2) from those of rank K. For ||.||_F the
-    matrix is [c2 | M]; for the plain norm [c2 | M / sqrt(2)], whose norm is never above it. They
-    are bounds, and not the distance, because the nearest [c2 | M] need not have a symmetric M.
-    """
-    G = rank_matrix(c, D)
-    matrices = G, G / np.r_[1, np.full(D, math.sqrt(2))]
-    return [math.sqrt(np.sum(np.linalg.svd(m, compute_uv=False)[K:] ** 2)) for m in matrices]
-
-
-def best_span(c2, M, U):
-    """The rank-K projection P, (D, D), reached from the span of U, (D, K), by raising
-
-        value(P) = c2^T P c2 + ||P M P||_F^2.
-
-    value(P) + mu ||P||_F^2 is convex when mu is large enough, and ||P||_F^2 = K is constant, so
-    taking for P the top K eigenvectors of the gradient c2 c2^T + 2 M P M + 2 mu P cannot lower
-    the value. A smaller mu takes longer steps: it starts small, and doubles when a step fails.
-    """
-    extremes = np.linalg.eigvalsh(M)[[0, -1]]
-    largest_mu = max(0.0, -extremes[0] * extremes[1])
-    mu = largest_mu / 256
-
-    def value(P):
-        return c2 @ P @ c2 + np.sum((P @ M @ P) ** 2)
-
-    P = U @ U.T
-    for _ in range(5000):
-        gradient = np.outer(c2, c2) + 2 * M @ P @ M + 2 * mu * P
-        U = np.linalg.eigh(gradient)[1][:, -U.shape[1] :]
-        candidate = U @ U.T
-        if value(candidate) < value(P) and mu < largest_mu:
-            mu = min(2 * mu, largest_mu)
-            continue
-        change, P = np.max(np.abs(candidate - P)), candidate
-        if change < 1e-9:
-            break
-        mu /= 1.2
-    return P
-
-
-def nearest_reachable(c, D, K, rng):
-    """The c nearest to the given one, in ||.||_F, among those that K < D units approach.
-
-    For the span's projection P the nearest is (c1, P c2, P M P), at the distance whose square is
-    ||c2||^2 + ||M||_F^2 - value(P): see `best_span`. It is started from the eigenvectors of M of
-    largest modulus (exact when c2 lies in their span: Eckart-Young for a symmetric M), from the
-    singular vectors of [c2 | M], and from random spans; the best is kept. The problem is not
-    convex, so this is the nearest *found*: `distance_bounds` says how much nearer one could be.
-    """
-    c1, c2, M = blocks(c, D)
-    eigenvalues, Q = np.linalg.eigh(M)
-    spans = [
-        Q[:, np.argsort(-np.abs(eigenvalues))[:K]],
-        np.linalg.svd(rank_matrix(c, D))[0][:, :K],
-        *(np.linalg.qr(rng.normal(size=(D, K)))[0] for _ in range(20)),
-    ]
-    projections = (best_span(c2, M, U) for U in spans)
-    candidates = (np.concatenate([[c1], P @ c2, -vech(P @ M @ P)]) for P in projections)
-    return min(candidates, key=lambda near: frobenius_norm(near - c, D))
 
 
 # 3.4  Least squares: linear in c, so it has a closed form; in Theta it takes a descent.
@@ -239,42 +156,3 @@ def regression_loss(X, y, theta):
     d_z = d_output[:, None] * theta.v * (1 - 2 * z)
     gradient = Theta(d_z.T @ X, d_z.sum(axis=0), h.T @ d_output, d_output.sum())
     return float(np.mean(error**2)), gradient
-
-
-def distance_loss(c, theta, plain=False):
-    """Half the squared distance of c_Theta from c and its gradient, a Theta.
-
-    In ||.||_F, or in the plain norm, which is ||c3||^2 = (||M||_F^2 + ||diag M||^2) / 2.
-    """
-    W, b, v, _ = theta
-    r1, r2, R = blocks(c_Theta(theta) - c, W.shape[1])
-    d_M = (R + np.diag(np.diag(R))) / 2 if plain else R
-    loss = (r1**2 + r2 @ r2 + np.sum(R * d_M)) / 2
-    slope, W_d_M = 1 - 2 * b, W @ d_M
-    d_W = (v * slope)[:, None] * r2 + 2 * v[:, None] * W_d_M
-    d_b = r1 * v * slope - 2 * v * (W @ r2)
-    d_v = r1 * b * (1 - b) + slope * (W @ r2) + np.sum(W_d_M * W, axis=1)
-    return float(loss), Theta(d_W, d_b, d_v, np.asarray(r1))
-
-
-def descend(loss_and_gradient, theta, steps):
-    """The losses of gradient descent on Theta, (steps + 1,) or fewer when no step helps.
-
-    Each step is as long as still lowers the loss enough (Armijo).
-    """
-    loss, gradient = loss_and_gradient(theta)
-    losses, rate = [loss], 0.1
-    for _ in range(steps):
-        squared_norm = sum(np.sum(g**2) for g in gradient)
-        while rate > 1e-20:
-            candidate = Theta(*(p - rate * g for p, g in zip(theta, gradient, strict=True)))
-            candidate_loss, candidate_gradient = loss_and_gradient(candidate)
-            if candidate_loss <= loss - rate * squared_norm / 2:
-                break
-            rate /= 2
-        else:
-            break  # at rounding: no step is short enough
-        theta, loss, gradient = candidate, candidate_loss, candidate_gradient
-        losses.append(loss)
-        rate *= 1.5
-    return np.array(losses)

@@ -7,6 +7,7 @@ import numpy as np
 import utils
 from theory import quadratic as q3
 from theory.claims import Claims, relative_error
+from theory.descent import descend, flat, like
 
 DEFINITIONS = """\
 3.3  c = (c1, c2, c3): a number, D entries and c3 = -vech(M), M a symmetric D x D matrix
@@ -19,23 +20,53 @@ def check(D, K, examples, draws, steps, seed, show=False):
     rng = np.random.default_rng(seed)
     claims = Claims()
     print(f"y = v0 + v^T g(W x + b), g(z) = z(1 - z), D = {D}, K = {K}")
-    print(f"{draws} draws, seed {seed}")
+    print(f"{draws} draws, seed {seed}; docs/theory.md explains each line")
+    write_out(D if D < 4 else 2, min(K, 2))
     check_linear_in_features(D, K, draws, rng, claims)
     print(DEFINITIONS)
     if K >= D:
         check_recovery(D, K, draws, rng, claims)
     check_slip_of_sign(D, K, draws, rng, claims)
-    name, figures = f"Q3-quadratic-D-{D}-K-{K}", {}
-    if D > 1:
-        rows = check_obstruction(D, min(K, D - 1), draws, steps, rng, claims)
-        figures[f"{name}-out-of-reach"] = plot_obstruction(D, rows, show)
-    else:
-        print("3.3  fewer units than inputs: with D = 1 there is no such K")
+    check_fewer_units(D, min(K, D - 1), draws, rng, claims)
     check_closed_form(D, examples, draws, rng, claims)
     check_rank_deficient(D, rng, claims)
     smallest, curves = check_descent(D, K, examples, steps, rng, claims)
-    figures[f"{name}-gradient-descent"] = plot_descent(D, smallest, curves, show)
-    return claims.failed, figures
+    name = f"Q3-quadratic-D-{D}-K-{K}-descent"
+    return claims.failed, {name: plot_descent(D, smallest, curves, show)}
+
+
+def write_out(D, K):
+    """phi(x), the rows of A_Theta and c_Theta of a small network, with their numbers."""
+    W, b, v = np.array([[2.0, -1, 1], [1, 3, -2]])[:K, :D], np.array([3.0, -1])[:K], [-2.0, 1][:K]
+    v, v0, x = np.array(v), np.asarray(10.0), np.array([3.0, 5, -1])[:D]
+    theta, X = q3.Theta(W, b, v, v0), x[None]
+    (features,), A, c, M = q3.phi(X), q3.A_Theta(theta), q3.c_Theta(theta), W.T @ np.diag(v) @ W
+    names = ["1", *(f"x{i + 1}" for i in range(D))]
+    for i, j in zip(*q3.upper_triangle(D), strict=True):
+        names.append(f"x{i + 1}^2" if i == j else f"2 x{i + 1} x{j + 1}")
+    print(f"""\
+written out for D = {D}, K = {K}; matrices row by row, [1 0; 0 1] has rows (1 0), (0 1)
+    W = {_matrix(W)}, b = {_vector(b)}, v = {_vector(v)}, v0 = {v0:g}, x = {_vector(x)}
+    phi(x) = ({", ".join(names)})
+           = {_vector(features)}""")
+    for k, (row, z) in enumerate(zip(A, W @ x + b, strict=True), 1):
+        print(f"""\
+    row {k} of A_Theta = (b - b^2, (1 - 2b) w^T, -vech(w w^T)) = {_vector(row)}
+        h{k} = row {k} times phi(x) = {row @ features:g}, and z(1 - z) = {z * (1 - z):g} \
+with z = w^T x + b = {z:g}""")
+    print(f"""\
+    c_Theta = A_Theta^T v + v0 e1 = {_vector(c)}
+        y = c_Theta^T phi(x) = {c @ features:g}, and v0 + v^T h = {q3.network(X, theta)[0]:g}
+    M = W^T Diag(v) W = {_matrix(M)}: the last entries of c_Theta are -vech(M)
+    (the handout's phi has all squares before the products: another order, the same sums)""")
+
+
+def _vector(values):
+    return f"({', '.join(f'{value + 0:g}' for value in values)})"
+
+
+def _matrix(rows):
+    return f"[{'; '.join(' '.join(f'{value + 0:g}' for value in row) for row in rows)}]"
 
 
 def check_linear_in_features(D, K, draws, rng, claims):
@@ -46,17 +77,18 @@ def check_linear_in_features(D, K, draws, rng, claims):
         theta, X = q3.random_theta(D, K, rng), rng.normal(size=(4, D))
         h_errors.append(relative_error(q3.phi(X) @ q3.A_Theta(theta).T, q3.hidden(X, theta)))
         y_errors.append(relative_error(q3.phi(X) @ q3.c_Theta(theta), q3.network(X, theta)))
-    claims.within("h = A_Theta phi(x)", h_errors, 1e-10)
-    claims.within("y = c_Theta^T phi(x),  c_Theta = A_Theta^T v + v0 e1", y_errors, 1e-10)
+    claims.within("the hidden layer is linear in phi(x): h = A_Theta phi(x)", h_errors, 1e-10)
+    claims.within("so is the output: y = c_Theta^T phi(x)", y_errors, 1e-10)
 
     e1 = np.eye(1, D)
     theta = q3.Theta(np.eye(K, D), np.zeros(K), np.eye(1, K)[0], np.asarray(0.0))
     y = q3.network(e1, theta)[0]
     y_doubled = q3.network(e1, q3.Theta(*(2 * parameter for parameter in theta)))[0]
-    gap = abs(y_doubled - 2 * y)
-    claims.at_least("y is not linear in Theta: y(2 Theta) is not 2 y(Theta)", gap, 1)
-    where = "    counterexample: w_1 = e1, v = e1, b = 0, v0 = 0 at x = e1"
-    print(f"{where}: y(Theta) = {y:g}, y(2 Theta) = {y_doubled:g}")
+    measured = f"{y_doubled:g}, not twice {y:g}"
+    claims.holds(
+        "the output is not linear in Theta: doubling Theta gives", measured, y_doubled != 2 * y
+    )
+    print("    counterexample: w_1 = e1, v = e1, b = 0, v0 = 0 at x = e1")
 
 
 def check_recovery(D, K, draws, rng, claims):
@@ -75,9 +107,9 @@ def check_recovery(D, K, draws, rng, claims):
         c = np.concatenate([rng.normal(size=1 + D), -q3.vech((M + M.T) / 2)])
         singular_errors.append(np.linalg.norm(q3.c_Theta(q3.recover_theta(c, D, K)) - c))
     epsilon = q3.EPSILON
-    claims.within("any c: ||c_Theta - c||", errors, epsilon)
-    claims.within("any c: the recovered network is c^T phi(x)", y_errors, 10 * epsilon)
-    claims.within(f"M singular: ||c_Theta - c||, epsilon = {epsilon:g}", singular_errors, epsilon)
+    claims.within("any c is reached: ||c_Theta - c||", errors, epsilon)
+    claims.within("and the network found is c^T phi(x)", y_errors, 10 * epsilon)
+    claims.within(f"where M is singular, to within epsilon = {epsilon:g}", singular_errors, epsilon)
 
 
 def check_slip_of_sign(D, K, draws, rng, claims):
@@ -102,68 +134,27 @@ def check_slip_of_sign(D, K, draws, rng, claims):
     print(f"    ({least:.2g} at least, {most:.1f} at most); corrected, by {np.mean(corrected):.1e}")
 
 
-def distances(c, D, K, draws, steps, rng):
-    """How near K < D units come to c: six numbers, each found in a way of its own.
-
-    In ||.||_F: the lower bound, the nearest c found, and the best Theta by descent or at random.
-    In the plain norm: the lower bound, and descent from the nearest. Last, in ||.||_F, the Theta
-    recovered from the nearest c.
-    """
-
-    def distance(theta):
-        return q3.frobenius_norm(q3.c_Theta(theta) - c, D)
-
-    def descent(start, plain=False):
-        return math.sqrt(2 * q3.descend(lambda t: q3.distance_loss(c, t, plain), start, steps)[-1])
-
-    bound, plain_bound = q3.distance_bounds(c, D, K)
-    near = q3.nearest_reachable(c, D, K, rng)
-    reached = q3.recover_theta(near, D, K)
-    nudged = q3.Theta(*(p + 0.01 * rng.normal(size=p.shape) for p in reached))
-    starts = [nudged, *(q3.random_theta(D, K, rng) for _ in range(3))]
-    found = [descent(start) for start in starts]
-    found += [distance(q3.random_theta(D, K, rng)) for _ in range(draws)]
-    nearest = q3.frobenius_norm(near - c, D)
-    plain = descent(reached, plain=True)
-    return bound, nearest, min(found), plain_bound, plain, distance(reached)
-
-
-def check_obstruction(D, most, draws, steps, rng, claims):
-    """3.3 with 1 to `most` < D units: the rank of [c2 | M], and how near an arbitrary c they come.
-
-    Returns (K, bound, nearest, by descent) for up to seven numbers of units, `most` among them.
-    """
-    print("3.3  fewer units than inputs: rank [c2 | M] <= K, and most c are out of reach")
-    excess, truncation_errors = [], []
+def check_fewer_units(D, most, draws, rng, claims):
+    """3.3 with 1 to `most` < D units: the rank of M is too small for most c."""
+    if not most:
+        print("3.3  fewer units than inputs: with D = 1 there is no such K")
+        return
+    print("3.3  fewer units than inputs: M = W^T Diag(v) W has rank K at most, most c have more")
+    excess, shortfall, gaps = [], [], []
     for _ in range(draws):
         K = rng.integers(1, most + 1)
-        reachable = q3.rank_matrix(q3.c_Theta(q3.random_theta(D, K, rng)), D)
-        singular = np.linalg.svd(reachable, compute_uv=False)
+        M = q3.blocks(q3.c_Theta(q3.random_theta(D, K, rng)), D)[2]
+        singular = np.linalg.svd(M, compute_uv=False)
         excess.append(singular[K] / singular[0])
-        c = rng.normal(size=q3.n_features(D))
-        c[1 : D + 1] = 0
-        reached = q3.frobenius_norm(q3.c_Theta(q3.recover_theta(c, D, K)) - c, D)
-        truncation_errors.append(abs(reached - q3.distance_bounds(c, D, K)[0]))
-    claim = f"K = 1..{most}: sigma_K+1 / sigma_1 of [c2 | M] at a random Theta"
+        # M = I has rank D. By Eckart-Young no matrix of rank K is nearer to it than sqrt(D - K).
+        shortfall.append(max(0, math.sqrt(D - K) - np.linalg.norm(M - np.eye(D))))
+        c = np.concatenate([np.zeros(1 + D), -q3.vech(np.eye(D))])
+        reached = q3.blocks(q3.c_Theta(q3.recover_theta(c, D, K)), D)[2]
+        gaps.append(abs(np.linalg.norm(reached - np.eye(D)) - math.sqrt(D - K)))
+    claim = f"M of a random Theta, K = 1..{most}: singular value K + 1 is zero"
     claims.within(claim, excess, 1e-10)
-    claim = "c2 = 0: M cut to rank K is at the Eckart-Young distance"
-    claims.within(claim, truncation_errors, 10 * q3.EPSILON)
-
-    c = rng.normal(size=q3.n_features(D))
-    print("  one c ~ N(0, I): its distance from what K units reach")
-    print("     K   ||.||_F: at least   nearest found   by descent   plain norm: at least   found")
-    rows = []
-    for K in sorted({*np.linspace(1, D - 1, min(D - 1, 6)).astype(int).tolist(), most}):
-        rows.append((K, *distances(c, D, K, draws, steps, rng)))
-        print("  {:4d}   {:17.4f}   {:13.4f}   {:10.4f}   {:20.4f}   {:5.4f}".format(*rows[-1]))
-    K, bound, nearest, descended, plain_bound, plain, reached = np.transpose(rows)
-    below = np.maximum(0, [bound - nearest, bound - descended, plain_bound - plain])
-    claims.within("no Theta found is nearer than the lower bounds", below, 1e-9)
-    not_reached = np.abs(reached - nearest)
-    claims.within("the nearest c is reached by a Theta", not_reached, 10 * q3.EPSILON)
-    below = np.maximum(0, nearest - descended)
-    claims.within("no random or descended Theta is nearer", below, 10 * q3.EPSILON)
-    return K.astype(int), bound, nearest, descended
+    claims.within("no such M is nearer to M = I than sqrt(D - K)", shortfall, 1e-9)
+    claims.within("the procedure with K units ends at that distance", gaps, 1e-9)
 
 
 def regression_data(N, D, rng):
@@ -209,7 +200,12 @@ def check_rank_deficient(D, rng, claims):
         shifted = q3.mean_squared_error(X @ (c + null_space.sum(axis=0)), y)
         errors = np.abs(np.concatenate([X.T @ (X @ c - y), null_space @ c, [shifted - best]]))
         claims.within(f"{what}: N = {len(X)}, rank {rank} < {F}", errors, 1e-8)
-        claims.at_least("  c is not unique: another c of the same loss", len(null_space) ** 0.5, 1)
+        free = len(null_space)
+        claims.holds(
+            "  c is not unique: the c of the same loss are a space of",
+            f"dimension {free}",
+            free > 0,
+        )
         try:
             naive = q3.closed_form(X, y)
             loss = q3.mean_squared_error(X @ naive, y)
@@ -221,11 +217,11 @@ def check_rank_deficient(D, rng, claims):
 
 
 def check_descent(D, K, N, steps, rng, claims):
-    """3.4: gradient descent on Theta ends at the closed form's loss or above it.
+    """3.4: a descent on Theta ends at the closed form's loss or above it.
 
     Returns the smallest loss and, for K units and for one, the loss curves of five starts.
     """
-    print(f"3.4  gradient descent on Theta, {N} examples, {steps} steps from 5 starts")
+    print(f"3.4  descent on Theta (L-BFGS), {N} examples, {steps} steps from 5 starts")
     inputs, X, y = regression_data(N, D, rng)
     c, rank = q3.fit(X, y)
     smallest = q3.mean_squared_error(X @ c, y)
@@ -240,7 +236,12 @@ def check_descent(D, K, N, steps, rng, claims):
         for _ in range(5):
             W, b, v, v0 = q3.random_theta(D, units, rng)
             start = q3.Theta(W / math.sqrt(D), b / 2, v / math.sqrt(units), v0)
-            losses = q3.descend(lambda theta: q3.regression_loss(inputs, y, theta), start, steps)
+
+            def loss(vector, start=start):
+                value, gradient = q3.regression_loss(inputs, y, like(start, vector))
+                return value, flat(gradient)
+
+            losses = descend(loss, flat(start), steps)[1]
             curves[units].append(losses)
             ends.append(losses[-1])
         print(f"    K = {units}: descent ends at {', '.join(f'{end:.6f}' for end in ends[-5:])}")
@@ -249,39 +250,16 @@ def check_descent(D, K, N, steps, rng, claims):
 
 
 def plot_descent(D, smallest, curves, show):
-    """The loss against steps, and its excess over least squares' loss, on logarithmic axes."""
-    figure = utils.new_figure((10, 4.2), show=show)
-    loss_axes, excess_axes = figure.subplots(1, 2)
+    """The loss against steps, with least squares' below it, on logarithmic axes."""
+    figure = utils.new_figure((6, 4.2), show=show)
+    axes = figure.subplots()
     for colour, (units, runs) in zip(("tab:blue", "tab:orange"), curves.items(), strict=False):
         for run, losses in enumerate(runs):
             style = {"color": colour, "alpha": 0.7, "label": None if run else f"K = {units}"}
-            steps = np.arange(1, len(losses) + 1)
-            loss_axes.plot(steps, losses, **style)
-            excess_axes.plot(steps, np.maximum(losses - smallest, 1e-12), **style)
-    loss_axes.axhline(max(smallest, 1e-12), color="black", linestyle="--", label="least squares")
-    loss_axes.set(ylabel="mean squared error", title="Loss")
-    excess_axes.set(ylabel="loss - least squares' loss, from 1e-12", title="Excess loss")
-    for axes in (loss_axes, excess_axes):
-        axes.set(xscale="log", yscale="log", xlabel="step of gradient descent (the start is 1)")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    what = "Gradient descent on Theta against least squares in c"
-    figure.suptitle(f"{what}, D = {D}, five starts each")
-    return figure
-
-
-def plot_obstruction(D, rows, show):
-    """The distance from one random c to what K units reach, against K."""
-    units, bound, nearest, descended = rows
-    figure = utils.new_figure((6, 4.2), show=show)
-    axes = figure.subplots()
-    axes.plot([*units, D], [*nearest, 0], "o-", label="nearest reachable found")
-    axes.plot([*units, D], [*bound, 0], "k--", label="lower bound (Eckart-Young)")
-    axes.plot(units, descended, "x", markersize=9, label="best gradient descent")
-    axes.set(xlabel="hidden units K", ylabel=r"distance $\|c_\Theta - c\|_F$")
-    axes.set_title(f"With K < D = {D} units most c are out of reach")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_ylim(bottom=0)
+            axes.plot(np.arange(1, len(losses) + 1), losses, **style)
+    axes.axhline(max(smallest, 1e-12), color="black", linestyle="--", label="least squares")
+    axes.set(xscale="log", yscale="log", xlabel="step of L-BFGS (the start is 1)")
+    axes.set(ylabel="mean squared error", title=f"Descents on Theta, D = {D}, five starts each")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
