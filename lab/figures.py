@@ -95,7 +95,8 @@ def pictures(outcome, data, title, opt):
         if quantity == "weights":
             yield quantity, weight_images(weights, images.shape[1:], names, *about)
         elif quantity == "kept-weights":
-            yield quantity, weight_images(weights != 0, images.shape[1:], names, *about)
+            kept = (weights != 0).astype(float).reshape(-1, *images.shape[1:])
+            yield quantity, contact_sheet(kept, names, 6, *about)
         elif quantity == "weight-histogram":
             yield quantity, weight_histogram(weights, *about)
         elif quantity == "confusion":
@@ -136,7 +137,7 @@ def contact_sheet(images, labels, columns, title, show=False):
     above = round((0.08 + 0.15 * (1 + labels[0].count("\n"))) * inch)
     canvas = np.ones((rows * (above + height), columns * (width + gap) - gap, 3), np.float32)
     size = canvas.shape[1] / inch, canvas.shape[0] / inch
-    top = 0.15 + 0.17 * sum(1 + len(line) // 83 for line in title.splitlines())
+    top = 0.15 + 0.17 * sum(1 + len(line) // 83 for line in title.splitlines())  # as it is wrapped
     figure = utils.new_figure((6.4, top + size[1] + 0.1), title, show, margins=(0.1, 0.1, 0.1))
     left, tall = (6.4 - size[0]) / 2, figure.get_figheight()
     axes = figure.add_axes((left / 6.4, 0.1 / tall, size[0] / 6.4, size[1] / tall))
