@@ -441,6 +441,23 @@ def test_weights_that_were_kept_are_light_though_all_of_a_class_were():
     assert drawn["confusion"].get_suptitle() == "Confusion matrix, test set\ntitle"
 
 
+def test_long_names_of_classes_overlap_nowhere():
+    names = ["choroidal neovascularization", "diabetic macular edema", "drusen"]
+    gold, predicted = np.arange(9) % 3, (np.arange(9) + 1 + np.arange(9) // 5) % 3
+    outcome = figures.Outcome(predicted, np.arange(9.0, 0, -1))
+    figure = figures.mistakes(np.zeros((9, 8, 8)), gold, outcome, names, "title")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) > 4
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    figure = figures.confusion(gold, predicted, names, "title")
+    figure.draw_without_rendering()
+    box = figure.axes[0].get_tightbbox()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1
+
+
 def test_plot_curves_of_numbers_that_are_not_finite(tmp_path):
     for values in ([1.0, np.nan, np.inf], [np.nan] * 3):
         figure = utils.plot_curves([1, 2, 3], {"a": values}, "loss", "title", best="a")
