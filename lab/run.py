@@ -239,7 +239,7 @@ class Run:
     def finish(self, outcome, **final):
         """Write the last checkpoint, results, record, predictions and figures.
 
-        `outcome` is a `pictures.Outcome`; `final` holds train_acc, val_acc and test_acc, fractions.
+        `outcome` is a `figures.Outcome`; `final` holds train_acc, val_acc and test_acc, fractions.
         """
         self.final = final
         self._write_numbers()  # first without the time of plotting: it may fail or be stopped
