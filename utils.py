@@ -180,9 +180,9 @@ def checked(arrays, path):
 
     classes = np.unique(arrays["train_labels"]).tolist()
     refuse(len(classes) == 1, "train_labels has a single class; there is nothing to tell apart")
-    lacking = next((c for c, label in enumerate(classes) if c != label), None)
-    gap = f"train_labels lacks class {lacking}; classes are numbered from 0 without gaps"
-    refuse(lacking is not None, gap)
+    for c, label in enumerate(classes):
+        gap = f"train_labels lacks class {c}; classes are numbered from 0 without gaps"
+        refuse(label != c, gap)
     for split in SPLITS:
         labels = arrays[f"{split}_labels"]
         most = labels.max()
@@ -259,9 +259,8 @@ def default_style():
     Also a decorator: what is drawn, and what is written to a file, belongs inside.
     """
     if "matplotlib" not in sys.modules:
-        backend = os.environ.pop(
-            "MPLBACKEND", None
-        )  # its import fails for one that it does not know
+        # Its import fails where this names a backend that it does not know.
+        backend = os.environ.pop("MPLBACKEND", None)
         import matplotlib
 
         matplotlib.rcdefaults()

@@ -165,8 +165,8 @@ class Checkpoints:
     identity, code : as in a `Checkpoint`.
 
     path : of the last one.
-    earlier : {path: `Checkpoint`} of those that earlier runs of this identity left, which are kept until
-        this one has got as far.
+    earlier : {path: `Checkpoint`} of those that earlier runs of this identity left in its folder, which
+        are kept until this one has got as far.
     """
 
     def __init__(self, folder, identity, code):
@@ -177,33 +177,43 @@ class Checkpoints:
         self.written = False  # is what lies at `path` of this very run?
         self.next_at = time.monotonic() + CHECKPOINT_SECONDS
 
-    def look_for_earlier(self):
-        """Find what earlier runs of this identity left in the run's folder."""
-        found, _ = self._readable(self.folder.own.glob("checkpoint-*-*.npz"))
-        self.earlier = {path: each for path, each in found if each.identity == self.identity}
+    def _ours(self, paths):
+        """([(path, `Checkpoint`)] of this identity, all others' identities, complaints about damaged files)."""
+        ours, others, complaints = [], [], []
+        for path in paths:
+            try:
+                checkpoint = read_checkpoint(path)
+            except FileNotFoundError:  # a run replaces it at this moment
+                continue
+            except InputError as error:
+                complaints.append(str(error))
+            else:
+                same = checkpoint.identity == self.identity
+                ours.append((path, checkpoint)) if same else others.append(checkpoint.identity)
+        return ours, others, complaints
 
-    def put_aside(self, asked):
-        """Rename the checkpoint that an earlier run of this identity left, for a run that starts anew.
-
-        asked : epochs. Says what an unfinished run left.
+    def begin(self, asked, resume):
+        """Find what earlier runs left in the folder. Unless this one resumes, their last checkpoint is
+        renamed, and it is said if it has fewer epochs than this run is `asked` for.
         """
-        found, _ = self._readable([self.path, self.before])
-        for path, earlier in found:
-            if earlier.identity == self.identity:
-                aside = self.path.with_name(f"checkpoint-{earlier.epochs}-{earlier.code[-8:]}.npz")
-                os.replace(path, aside)
-                if earlier.epochs < asked:
-                    by = "" if earlier.code == self.code else " by another version of the code"
-                    notice(
-                        f"note: an unfinished run of these settings{by} stopped after epoch "
-                        f"{earlier.epochs}; this run starts anew, and that checkpoint is kept as "
-                        f"{aside.name} until this run is as far (-resume would continue it)"
-                    )
-                break
-        self.before.unlink(missing_ok=True)
+        ours, *_ = self._ours([self.path, self.before])
+        if ours and not resume:
+            (path, last), *_ = ours
+            aside = self.path.with_name(f"checkpoint-{last.epochs}-{last.code[-8:]}.npz")
+            os.replace(path, aside)
+            if last.epochs < asked:
+                by = "" if last.code == self.code else " by another version of the code"
+                notice(
+                    f"note: an unfinished run of these settings{by} stopped after epoch {last.epochs}; "
+                    f"this run starts anew, and that checkpoint is kept as {aside.name} until this run "
+                    "is as far (-resume would continue it)"
+                )
+        if not resume:
+            self.before.unlink(missing_ok=True)
+        self.earlier = dict(self._ours(self.folder.own.glob("checkpoint-*-*.npz"))[0])
 
     def further(self, epochs):
-        """The epochs of the furthest earlier run of this code that -resume would take, or 0."""
+        """The epochs of the furthest earlier run of this code that has more than these, or 0."""
         done = [each.epochs for each in self.earlier.values() if each.code == self.code]
         return max((each for each in done if each > epochs), default=0)
 
@@ -211,16 +221,14 @@ class Checkpoints:
         return time.monotonic() >= self.next_at
 
     def write(self, checkpoint, history, state):
-        """Write the run's last checkpoint, with what `write_checkpoint` takes; see there."""
-        write_checkpoint(
-            self.path, checkpoint, history, state, self.before if self.written else None
-        )
+        """Write the run's last checkpoint; see `write_checkpoint`."""
+        before = self.before if self.written else None
+        write_checkpoint(self.path, checkpoint, history, state, before)
         self.written = True
-        for path in [
-            path for path, each in self.earlier.items() if each.epochs <= checkpoint.epochs
-        ]:
-            path.unlink(missing_ok=True)
-            del self.earlier[path]
+        for path, each in list(self.earlier.items()):
+            if each.epochs <= checkpoint.epochs:
+                path.unlink(missing_ok=True)
+                del self.earlier[path]
 
     @contextlib.contextmanager
     def timed(self):
@@ -229,8 +237,6 @@ class Checkpoints:
         yield
         now = time.monotonic()
         self.next_at = now + max(CHECKPOINT_SECONDS, (now - start) / CHECKPOINT_SHARE)
-
-    # ---- resuming
 
     def find(self, asked):
         """The checkpoints in the plots folder that the run can resume from, in the order to try them.
@@ -243,48 +249,34 @@ class Checkpoints:
         """
         # In reverse, so that of equal ones the last, checkpoint.npz, is tried first.
         paths = sorted((self.folder.folder / "runs").glob("*/checkpoint*.npz"), reverse=True)
-        readable, complaints = self._readable(paths)
-        ours = [(path, each) for path, each in readable if each.identity == self.identity]
+        ours, others, complaints = self._ours(paths)
         found = [(path, each) for path, each in ours if each.epochs <= asked]
         found.sort(key=lambda pair: (pair[1].code == self.code, pair[1].epochs), reverse=True)
-        folder, said = shown(self.folder.folder), self._nearest([each for _, each in readable])
-        none = f"{folder}: no checkpoint of this run{said}; start it without -resume"
+        why = f"no checkpoint of this run{self._nearest(others)}; start it without -resume"
         if ours and not found:
             done = max(each.epochs for _, each in ours)
-            none = (
-                f"{folder}: the checkpoint of this run is at epoch {done} already; ask for more "
-                "-epochs, or start it without -resume"
+            why = (
+                f"the checkpoint of this run is at epoch {done} already; ask for more -epochs, or "
             )
-        return found, complaints, NoCheckpoint(none)
+            why += "start it without -resume"
+        return found, complaints, NoCheckpoint(f"{shown(self.folder.folder)}: {why}")
 
-    def _readable(self, paths):
-        """([(path, `Checkpoint`)], complaints about the damaged ones) of files."""
-        found, complaints = [], []
-        for path in paths:
-            try:
-                found.append((path, read_checkpoint(path)))
-            except FileNotFoundError:  # a run replaces it at this moment
+    def _nearest(self, others):
+        """In what the most similar run of the same model differs, for a message; "" if there is none."""
+        asked, differences = self.identity.options, []
+        for theirs in others:
+            used = theirs.options
+            if used.keys() != asked.keys() or used["model"] != asked["model"]:
                 continue
-            except InputError as error:
-                complaints.append(str(error))
-        return found, complaints
-
-    def _nearest(self, checkpoints):
-        """In what the most similar checkpoint of the same model differs, for a message; "" if none is."""
-        differences = []
-        for theirs in (each.identity for each in checkpoints):
-            options, asked = theirs.options, self.identity.options
-            if options.keys() == asked.keys() and options["model"] == asked["model"]:
-                words = [
-                    f"-{name} {_word(options[name])}, you asked for {_word(asked[name])}"
-                    for name in asked
-                    if options[name] != asked[name]
-                ]
-                if theirs.data != self.identity.data:
-                    words.append(
-                        f"other data (SHA-256 {theirs.data[:8]!a}, not {self.identity.data[:8]!a})"
-                    )
-                differences.append(words)
+            words = [
+                f"-{name} {_word(used[name])}, you asked for {_word(asked[name])}"
+                for name in asked
+                if used[name] != asked[name]
+            ]
+            if theirs.data != self.identity.data:
+                ours = self.identity.data[:8]
+                words.append(f"other data (SHA-256 {theirs.data[:8]!a}, not {ours!a})")
+            differences.append(words)
         nearest = min(filter(None, differences), key=len, default=[])
         return f"; the nearest used {', and '.join(nearest)}" if nearest else ""
 

@@ -1,5 +1,6 @@
 """A run's figures: its curves, what its weights look for, where it errs; their captions and files."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,8 @@ def pictures(outcome, data, title, opt):
         if quantity == "weights":
             yield quantity, weight_images(weights, images.shape[1:], names, *about)
         elif quantity == "kept-weights":
-            yield quantity, weight_images(weights != 0, images.shape[1:], names, *about)
+            kept = (weights != 0).astype(float).reshape(-1, *images.shape[1:])
+            yield quantity, contact_sheet(kept, names, 6, *about)
         elif quantity == "weight-histogram":
             yield quantity, weight_histogram(weights, *about)
         elif quantity == "confusion":
@@ -122,7 +124,7 @@ def contact_sheet(images, labels, columns, title, show=False):
 
     images : (n, height, width) or (n, height, width, channels), from 0 to 1; three channels are
         colours, any other number is averaged to grey.
-    labels : n texts of the same number of lines.
+    labels : n texts.
     """
     if images.ndim == 4:
         images = images if images.shape[3] == 3 else images.mean(axis=3)
@@ -133,10 +135,13 @@ def contact_sheet(images, labels, columns, title, show=False):
     columns = min(n, columns)
     rows, gap = -(-n // columns), width // 16
     inch = (width + gap) * max(columns, 4) / 6.2  # in pixels
-    above = round((0.08 + 0.15 * (1 + labels[0].count("\n"))) * inch)
+    room = int(16.5 * width / inch)  # characters, of 16 or 17 an inch
+    labels = ["\n".join(textwrap.fill(line, room) for line in each.split("\n")) for each in labels]
+    lines = 1 + max(label.count("\n") for label in labels)
+    above = round((0.08 + 0.15 * lines) * inch)
     canvas = np.ones((rows * (above + height), columns * (width + gap) - gap, 3), np.float32)
     size = canvas.shape[1] / inch, canvas.shape[0] / inch
-    top = 0.15 + 0.17 * sum(1 + len(line) // 83 for line in title.splitlines())
+    top = 0.15 + 0.17 * sum(1 + len(line) // 83 for line in title.splitlines())  # as it is wrapped
     figure = utils.new_figure((6.4, top + size[1] + 0.1), title, show, margins=(0.1, 0.1, 0.1))
     left, tall = (6.4 - size[0]) / 2, figure.get_figheight()
     axes = figure.add_axes((left / 6.4, 0.1 / tall, size[0] / 6.4, size[1] / tall))
@@ -184,8 +189,8 @@ def confusion(gold, predictions, names, title, show=False):
     counts = counted(gold, predictions, n_classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     recalls = [f"{name} ({as_share(shares[i, i], 2)})" for i, name in enumerate(names)]
-    longest, below = max(map(len, recalls)), 0.55 + 0.05 * max(map(len, names))
-    margins = min(0.5 + 0.075 * longest, 3), 0.2, min(below, 2)
+    below = min(0.6 + 0.035 * max(map(len, names)), 2)
+    margins = min(0.45 + 0.066 * max(map(len, recalls)), 3), 0.2, below
     figure = utils.new_figure((6.4, 1.2 + below + 0.45 * max(n_classes, 5)), title, show, margins)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -82,9 +82,7 @@ class Run:
         if self.opt.resume and not self.opt.plots_dir.is_dir():
             raise NoCheckpoint(f"{self.opt.plots_dir}: no such folder, so nothing to resume in it")
         self.folder.take([*(figure.quantity for figure in self.figures), *CAPTIONS])
-        if not self.opt.resume:
-            self.checkpoints.put_aside(self.opt.epochs)
-        self.checkpoints.look_for_earlier()
+        self.checkpoints.begin(self.opt.epochs, self.opt.resume)
         # One bar per run, which moves within the epochs; only on a terminal.
         self.bar = tqdm(
             total=self.opt.epochs,
@@ -230,7 +228,7 @@ class Run:
     def finish(self, outcome, **final):
         """Write the last checkpoint, results, record, predictions and figures.
 
-        `outcome` is a `pictures.Outcome`; `final` holds train_acc, val_acc and test_acc, fractions.
+        `outcome` is a `figures.Outcome`; `final` holds train_acc, val_acc and test_acc, fractions.
         """
         self.final = final
         self._write_numbers()  # first without the time of plotting: it may fail or be stopped

@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import plain_q1
@@ -23,6 +24,7 @@ from matplotlib.text import Text
 from oracle import features
 
 import utils
+from lab import figures
 from lab.figures import save_figure, weight_images
 
 # --------------------------------------------------------------------------------------------
@@ -420,6 +422,40 @@ def test_weights_as_images(tmp_path, n_classes, image_shape):
             np.testing.assert_allclose(below, expected, rtol=1e-5)
     save_figure(figure, tmp_path / "weights.png")
     assert (tmp_path / "weights.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_weights_that_were_kept_are_light_though_all_of_a_class_were():
+    data = SimpleNamespace(class_names=["a", "b"])
+    data.arrays = {"test_images": np.zeros((2, 4, 4)), "test_labels": np.array([0, 1])}
+    weights = np.array([np.ones(16), np.zeros(16)])
+    outcome = figures.Outcome(np.array([0, 1]), np.zeros(2), weights)
+    opt = SimpleNamespace(model="logistic_regression", l1_penalty=0.1, show=False)
+    drawn = dict(figures.pictures(outcome, data, "title", opt))
+    assert list(drawn) == ["weights", "weight-histogram", "kept-weights", "confusion", "mistakes"]
+    axes = drawn["kept-weights"].axes[-1]
+    sheet = np.asarray(axes.images[0].get_array())
+    colours = [sheet[-1, int(text.get_position()[0])].tolist() for text in axes.texts]
+    assert colours == [[1, 1, 1], [0, 0, 0]]
+    assert "no test image is wrong" in [text.get_text() for text in drawn["mistakes"].texts]
+    assert drawn["confusion"].axes[0].get_ylabel() == "true class (recall)"
+    assert drawn["confusion"].get_suptitle() == "Confusion matrix, test set\ntitle"
+
+
+def test_long_names_of_classes_overlap_nowhere():
+    names = ["choroidal neovascularization", "diabetic macular edema", "drusen"]
+    gold, predicted = np.arange(9) % 3, (np.arange(9) + 1 + np.arange(9) // 5) % 3
+    outcome = figures.Outcome(predicted, np.arange(9.0, 0, -1))
+    figure = figures.mistakes(np.zeros((9, 8, 8)), gold, outcome, names, "title")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) > 4
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    figure = figures.confusion(gold, predicted, names, "title")
+    figure.draw_without_rendering()
+    box = figure.axes[0].get_tightbbox()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1
 
 
 def test_plot_curves_of_numbers_that_are_not_finite(tmp_path):
