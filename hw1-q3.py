@@ -119,7 +119,7 @@ def main(arguments):
         failed, figures = args.check(args)
     except ModuleNotFoundError as error:  # of scipy or matplotlib, imported where they are used
         raise utils.InputError(
-            f"module {error.name} is missing; pip install -r requirements.txt"
+            f"the package {error.name} is missing; 'pip install -r requirements.txt'"
         ) from error
     for name, figure in figures.items():
         for ending in args.plot_format:

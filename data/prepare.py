@@ -150,7 +150,7 @@ def main(arguments):
         run(**options)
     except ModuleNotFoundError as error:
         raise InputError(
-            f"module {error.name} is missing; pip install -r requirements.txt"
+            f"the package {error.name} is missing; 'pip install -r requirements.txt'"
         ) from error
     except OSError as error:  # of a source; what cannot be written has its own
         if isinstance(error, NotWritten | BrokenPipeError) or error.errno in NO_ROOM:

@@ -239,7 +239,7 @@ class ModelParser(Parser):
         Each value is an option's, or a text that joins those of a sweep.
         """
         skeletons = self.prog == "hw1-q2.py"
-        first = SPELLED_OUT[opt.model].split() if skeletons else []
+        first = SPELLED_OUT.get(opt.model, "").split() if skeletons else []
         words = []
         for name in [*first, *(name for name in self.table if name not in first)]:
             option, value = self.table[name], getattr(opt, name)

@@ -510,5 +510,6 @@ def test_a_missing_package_is_one_line(tmp_path, package):
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
     words = ["quadratic", "-D", 2, "-K", 2, "-draws", 5, "-plots_dir", tmp_path / "plots"]
     done = run_script("hw1-q3.py", *words, env={"PYTHONPATH": str(tmp_path)})
-    line = f"hw1-q3.py: module {package} is missing; pip install -r requirements.txt\n"
-    assert (done.returncode, done.stderr) == (2, line)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"hw1-q3.py: the package {package} is missing; ")
+    assert done.stderr.count("\n") == 1
