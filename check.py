@@ -26,6 +26,7 @@ from pathlib import Path
 
 from checks import cache, class_run, machine_formats, page, text
 from checks.parts import PARTS, failed, load_points
+from checks.sandbox.run import CHECKS, IMPORTS
 from checks.source import EDITIONS
 from checks.submissions import Submission, find, printable
 from lab.files import replacing
@@ -83,14 +84,15 @@ def parse_arguments(arguments):
         type=whole_number(1, 3600),
         default=30,
         metavar="SECONDS",
-        help="the longest that one check may take (default: %(default)s)",
+        help=f"the longest that one check may take (default: %(default)s); a submission's imports "
+        f"may take {IMPORTS}, all of its checks together {CHECKS} times as long as one",
     )
     parser.add_argument(
         "-jobs",
         type=whole_number(1, 256),
-        default=os.cpu_count() or 1,
+        default=class_run.cores(),
         metavar="N",
-        help="submissions at a time (default: one per core)",
+        help="submissions at a time (default: one per core that check.py may use)",
     )
     parser.add_argument(
         "-fresh", action="store_true", help="judge again what was judged before and has not changed"
@@ -101,8 +103,8 @@ def parse_arguments(arguments):
 def main(arguments):
     opt = parse_arguments(arguments)
     points = load_points(opt.points)
-    if opt.output and not opt.output.absolute().parent.is_dir():
-        raise InputError(f"{printable(opt.output)}: its folder does not exist")
+    if opt.output:
+        check_writable(opt.output)
     try:
         judged = judge(opt)
     except (Exception, Stopped) as error:
@@ -115,6 +117,17 @@ def main(arguments):
     # Classroom 50 takes any status but 0 as a failure of the grader's.
     if opt.format != "classroom50" and not all(submission.passes for submission in judged):
         sys.exit(1)
+
+
+def check_writable(output):
+    """InputError, before the work, where -output cannot be written."""
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise InputError(f"{printable(output)}: its folder does not exist; create it")
+    if output.is_dir():
+        raise InputError(f"{printable(output)}: is a folder; name a file")
+    if not os.access(folder if not output.exists() or output.is_file() else output, os.W_OK):
+        raise InputError(f"{printable(output)}: cannot be written; name another file")
 
 
 def judge(opt):
