@@ -419,6 +419,8 @@ HOSTILE = {  # what a perceptron's update_weight does; each ends in a line, and 
     "segfault": "import ctypes; ctypes.string_at(0)",
     "deaf": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)",
     "stdin": "input()",
+    "channel": "import os, time\nwhile True:\n    for number in range(3, 20):\n"
+    "        try: os.write(number, b'{}\\n')\n        except OSError: pass\n    time.sleep(0.5)",
 }
 
 

@@ -234,13 +234,13 @@ def test_nothing_it_starts_outlives_it(run, system, ended):
     marker = f"outlives-{os.getpid()}-{system.replace(' ', '')}-{ended.replace(' ', '')}"
     outcome = run(
         f"""
-        import os, posix, subprocess, sys, time
+        import os, subprocess, sys, time
         def daemon():
             if os.fork() == 0:
                 os.setsid()
                 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)", {marker!r}],
                                  start_new_session=True)
-                posix._exit(0)
+                os._exit(0)
             os.wait()
             time.sleep(0.3)
             return 1
@@ -253,6 +253,28 @@ def test_nothing_it_starts_outlives_it(run, system, ended):
     )
     assert outcome.results == {"daemon": 1}
     assert not processes_with(marker)
+
+
+def test_a_process_that_it_forks_does_not_reply(run):
+    outcome = run(
+        """
+        import multiprocessing, os, time
+        def forks():
+            if os.fork() == 0:
+                return "the copy"
+            os.wait()
+            return 1
+        def starts():
+            process = multiprocessing.get_context("fork").Process(target=forks)
+            process.start()
+            process.join()
+            return process.exitcode
+        """,
+        "forks",
+        "starts",
+    )
+    assert outcome.results == {"forks": 1, "starts": 0}
+    assert outcome.ended == "finished"
 
 
 def test_killing_its_parent_does_not_help_it(run, system):
@@ -326,7 +348,7 @@ def write(data):
 @pytest.mark.parametrize(
     ("data", "ended"),
     [
-        (r"b'{}\n{}\n'", "nonsense"),  # a length beyond all replies
+        (r"b'{}\n{}\n'", "flood"),  # a length beyond all replies
         (r"b'\0\0\0\2{}'", "nonsense"),
         (r"b'\0\0\0\0'", "nonsense"),
         (r"b'\0'", "timeout"),  # a frame that never ends: its length, and then a byte at a time
@@ -334,7 +356,7 @@ def write(data):
 )  # fmt: skip
 def test_nothing_that_is_sent_prolongs_a_check(run, data, ended):
     body = f"write(b'\\0\\1\\0\\0') or [write({data}) or time.sleep(0.3) for _ in range(600)]"
-    if ended == "nonsense":
+    if ended != "timeout":
         body = f"[write({data}) or time.sleep(0.3) for _ in range(600)]"
     outcome = run(
         f"{CHANNELS}\ndef first(): return 1\ndef check(): {body}", "first", "check", timeout=1

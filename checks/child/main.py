@@ -28,7 +28,7 @@ PACKAGE = "check_child"  # this folder, under a name that no submission has
 
 
 def main():
-    request = json.loads(sys.stdin.read())
+    request, process = json.loads(sys.stdin.read()), os.getpid()
     with own_channel() as channel:
         silence()
         limits, loading = part("limits"), part("load")
@@ -48,6 +48,8 @@ def main():
             except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt too
                 value = {"error": limits.described_error(error)}
                 loaded = loaded or error  # a script that cannot be loaded is not loaded again
+            if os.getpid() != process:  # the submission forked, and this is the copy
+                QUICK_EXIT(1)
             reply = {"key": check["key"], "value": plain(value)}
             frame = msgspec.msgpack.encode({**reply, "overtime": limits.overtime() > overtime})
             channel.write(len(frame).to_bytes(4, "big") + frame)
@@ -76,7 +78,11 @@ def silence():
     sys.stderr = Nowhere()
     sys.stdin = io.StringIO()
 
+    process = os.getpid()
+
     def leave(status=None, *_):
+        if os.getpid() != process:
+            QUICK_EXIT(status or 0)
         raise SystemExit(status)
 
     os._exit = leave

@@ -26,6 +26,7 @@ from checks.sandbox import cage, reply
 IMPORTS = 60  # seconds for Python to start and for a submission's imports
 CHECKS = 20  # a submission has IMPORTS, and so many times what one check may take
 MAX_REPLIES = 8 * 2**20  # bytes
+TOO_MUCH = f"more than {MAX_REPLIES // 2**20} MB"
 MAX_SCRATCH = 256 * 2**20  # bytes
 TICK = 0.1  # seconds between two looks at the child
 GONE = 5  # seconds at most to wait for what was killed
@@ -181,7 +182,7 @@ class _Child:
             except queue.Empty:
                 piece = None if gone else b""
             if self.received > MAX_REPLIES:
-                raise _Ended("flood", f"gave more than {MAX_REPLIES // 2**20} MB of results")
+                raise _Ended("flood", f"sent {TOO_MUCH}")
             if piece is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(1)  # for its exit status
@@ -205,7 +206,7 @@ class _Child:
         while len(self.frames) >= 4:
             length = 4 + int.from_bytes(self.frames[:4], "big")
             if length > MAX_REPLIES:
-                raise _Ended("nonsense", "sent what is not a reply")
+                raise _Ended("flood", f"sent what is not a reply, or {TOO_MUCH}")
             if len(self.frames) < length:
                 return
             frame, self.frames = self.frames[4:length], self.frames[length:]
