@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from checks import judge, mistakes
+from checks import judge, mistakes, verdict
 from checks.sandbox import cage, reply
 
 Q1 = """
@@ -191,6 +191,35 @@ def test_what_hinders_judging(tmp_path, monkeypatch, old, new, verdict, named):
     found = judged(tmp_path, changed((old, new)), only=["logistic_regression"])
     assert found["logistic_regression"]["verdict"] == verdict
     assert ids(found["logistic_regression"]) == named
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("p = softmax(", "p = = softmax(", verdict.SYNTAX_HINT),
+        ("p = softmax(", "while True: pass\n        p = softmax(", verdict.OVERTIME_HINT),
+        (
+            "class LogisticRegression(Perceptron):",
+            "class LogisticRegression(Perceptron):\n    def __init__(self, *_): raise OSError('x')\n",
+            verdict.UNCALLABLE_HINT,
+        ),
+    ],
+)
+def test_the_hint_fits_the_error(tmp_path, monkeypatch, old, new, hint):
+    monkeypatch.setattr("checks.experiments.SHORT", 0.5)
+    found = judged(tmp_path, changed((old, new)), only=["logistic_regression"])
+    (finding,) = found["logistic_regression"]["findings"]
+    assert finding["hint"] == hint
+
+
+@pytest.mark.parametrize("new", ["p[y_i] -= = 1", "import json; json.loads('no')"])
+def test_the_line_of_an_error_is_the_submission_s_own(tmp_path, new):
+    program = changed(("p[y_i] -= 1", new))
+    line = program[: program.index(new)].count("\n") + 1
+    found = judged(tmp_path, program, only=["logistic_regression"])
+    (finding,) = found["logistic_regression"]["findings"]
+    assert finding["explanation"].count("(line ") == 1
+    assert f"(line {line})" in finding["explanation"]
 
 
 Q2 = """
