@@ -85,7 +85,7 @@ def parse_arguments(arguments):
         default=30,
         metavar="SECONDS",
         help=f"the longest that one check may take (default: %(default)s); a submission's imports "
-        f"may take {IMPORTS}, all of its checks together {CHECKS} times as long as one",
+        f"may take {IMPORTS} seconds, all of its checks {CHECKS} times as long as one",
     )
     parser.add_argument(
         "-jobs",

@@ -238,6 +238,18 @@ def test_output_is_written_whole_or_not_at_all(judge, submission, tmp_path, caps
         run(folder, "-output", tmp_path / "nowhere" / "out.txt")
 
 
+def test_an_output_that_cannot_be_written_is_said_before_the_work(
+    judge, submission, tmp_path, monkeypatch
+):
+    folder = submission("correct")
+    with pytest.raises(InputError, match="is a folder"):
+        run(folder, "-output", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="cannot be written"):
+        run(folder, "-output", tmp_path / "out.txt")
+    assert judge.calls == []
+
+
 @pytest.mark.parametrize(
     "name", ["json", "csv", "html", "junit", "gradescope", "classroom50", "text"]
 )
