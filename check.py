@@ -26,8 +26,8 @@ from pathlib import Path
 
 from checks import cache, class_run, machine_formats, page, text
 from checks.parts import PARTS, failed, load_points
-from checks.source import EDITIONS
-from checks.submissions import Submission, find, printable
+from checks.submissions.find import Submission, find, printable
+from checks.submissions.script import EDITIONS
 from lab.files import replacing
 from lab.options import Parser, whole_number
 from lab.process import Stopped, run_script

@@ -10,8 +10,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from checks import folders
 from checks.parts import checked
+from checks.submissions import files
 
 VERSION = 1
 KEPT_DAYS = 60
@@ -47,14 +47,14 @@ def _own_digest():
     for package in ("numpy", "torch"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions.append(metadata.version(package))
-    return folders.digest(Path(__file__).parent, [VERSION, *versions])
+    return files.digest(Path(__file__).parent, [VERSION, *versions])
 
 
 def name(submission, edition, parts, timeout):
     """The name of the file for a submission's findings: another one when anything has changed."""
     scripts = [str(submission.q1), str(submission.q2)]
     depends_on = [_own_digest(), *scripts, edition, parts, timeout]
-    return f"{folders.digest(submission.path, depends_on)}.json"
+    return f"{files.digest(submission.path, depends_on)}.json"
 
 
 def read(path, parts):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from checks import cache, sandbox
 from checks.parts import PARTS, Judged, checked, failed
-from checks.submissions import printable
+from checks.submissions.find import printable
 
 
 def judge_all(

@@ -26,7 +26,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checks import folders
+from checks.submissions import files
 
 HERE = Path(__file__).resolve().parent
 PROBE = HERE / "probe.py"
@@ -97,7 +97,7 @@ def run(folder, script, request, timeout, stop=None):
     outcome = Outcome()
     with _scratch_folder() as scratch:
         work = scratch / "work"
-        folders.copy(folder, work)
+        files.copy(folder, work)
         place = work / script.parent
         place.mkdir(parents=True, exist_ok=True)
         if not (place / "utils.py").exists():  # the course's, of which a script alone is no part

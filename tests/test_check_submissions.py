@@ -5,8 +5,10 @@ import zipfile
 
 import pytest
 
-from checks import archives, folders, source
-from checks.submissions import find
+from checks.submissions import files as folders
+from checks.submissions import script as source
+from checks.submissions import unpack as archives
+from checks.submissions.find import find
 from utils import InputError
 
 Q1 = "import numpy as np\nclass Perceptron:\n    def update_weight(self, x_i, y_i, **kwargs):\n        x_i\n"

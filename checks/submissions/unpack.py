@@ -4,7 +4,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from checks.folders import ARCHIVES, IGNORED_FOLDERS, IGNORED_SUFFIXES, MAX_FILE
+from checks.submissions.files import ARCHIVES, IGNORED_FOLDERS, IGNORED_SUFFIXES, MAX_FILE
 
 MAX_MEMBERS = 20_000
 MAX_CLAIMED = 8 * 2**30  # bytes the archive says it holds, data files included

@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 EDITIONS = ("ist-2024", "ist-2023", "ist-2022")
 MAX_SOURCE = 2 * 2**20  # bytes
 FLAGS = re.IGNORECASE | re.MULTILINE

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import utils
-from checks import source
-from checks.archives import RefusedArchive, unpack
-from checks.folders import ARCHIVES, MAX_DEPTH, is_ignored
+from checks.submissions import script as source
+from checks.submissions.files import ARCHIVES, MAX_DEPTH, is_ignored
+from checks.submissions.unpack import RefusedArchive, unpack
 
 MAX_SUBMISSIONS = 2000
 MAX_SCRIPTS = 200  # a submission's scripts that are looked at
