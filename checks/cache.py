@@ -54,7 +54,8 @@ def name(submission, edition, parts, timeout):
     """The name of the file for a submission's findings: another one when anything has changed."""
     scripts = [str(submission.q1), str(submission.q2)]
     depends_on = [_own_digest(), *scripts, edition, parts, timeout]
-    return f"{files.digest(submission.path, depends_on)}.json"
+    always = [script for script in (submission.q1, submission.q2) if script]
+    return f"{files.digest(submission.path, depends_on, always)}.json"
 
 
 def read(path, parts):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from checks import cache, sandbox
 from checks.parts import PARTS, Judged, checked, failed
-from checks.submissions.find import printable
+from checks.submissions.names import printable
 
 
 def judge_all(

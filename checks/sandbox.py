@@ -97,7 +97,7 @@ def run(folder, script, request, timeout, stop=None):
     outcome = Outcome()
     with _scratch_folder() as scratch:
         work = scratch / "work"
-        files.copy(folder, work)
+        files.copy(folder, work, always=[script])
         place = work / script.parent
         place.mkdir(parents=True, exist_ok=True)
         if not (place / "utils.py").exists():  # the course's, of which a script alone is no part

@@ -2,23 +2,21 @@
 
 import functools
 import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import utils
-from checks.submissions import script as source
-from checks.submissions.files import ARCHIVES, MAX_DEPTH, is_ignored
-from checks.submissions.unpack import RefusedArchive, unpack
+from checks.submissions import files, names, script
+from checks.submissions.files import ARCHIVES
+from checks.submissions.names import printable
+from checks.submissions.unpack import MAX_ARCHIVE, RefusedArchive, unpack
 
 MAX_SUBMISSIONS = 2000
 MAX_SCRIPTS = 200  # a submission's scripts that are looked at
 MAX_LOOKED_AT = 50_000  # scripts, of all submissions together
 MAX_NESTED = 3  # zips in zips
-
-# hw1-q1.py, hw1_q1.py, HW1 Q1.py, hw1-q1 (2).py, ...
-NAMED = re.compile(r"(?P<who>.*?)hw1[-_ ]?q(?P<question>[12])\b.*\.py", re.IGNORECASE)
+MAX_NOTES = 3  # of a kind, on one submission
 
 
 @dataclass
@@ -31,8 +29,9 @@ class Submission:
     q1, q2     the scripts, relative to `path`, or None
     edition    the skeleton they fill in: "ist-2024", "ist-2023", "ist-2022"
     questions  those that it is judged by: both, but of a script that was named alone its own
-    static     {"q1": ..., "q2": ...}: what `source.read` found in each script there is
+    scripts    {"q1": ..., "q2": ...}: the `script.Script` of each that is there
     notes      sentences about the files for the report
+    number     the platform's number of the student, or ""
     """
 
     name: str
@@ -40,171 +39,215 @@ class Submission:
     path: Path
     q1: Path | None = None
     q2: Path | None = None
-    edition: str = "ist-2024"
+    edition: str = script.EDITIONS[0]
     questions: tuple = ("q1", "q2")
-    static: dict = field(default_factory=dict)
+    scripts: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    number: str = ""
 
 
-def printable(text):
-    """`text` without control characters, terminal escapes and marks that turn its direction."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
-
-
-def find(paths, scratch):
+def find(paths, scratch, notice=lambda _: None):
     """The submissions in `paths`, in the order given, a class's by name.
 
     Zips are unpacked, and scripts named alone copied with what they import, to the folder
-    `scratch`. InputError if a path does not exist or is neither a folder, a zip nor a script.
+    `scratch`. Of several paths those that are no submission (grades.csv) are left out, and
+    `notice` is called with a line that says so. InputError if a path does not exist, or if a
+    single one is neither a folder, a zip nor a script.
     """
     finder = _Finder(Path(scratch))
+    together = {}  # the scripts of one student, who is named twice
     for path in map(Path, paths):
-        finder.add(path)
+        if not os.path.exists(path):
+            raise utils.InputError(f"{printable(path)}: does not exist")
+        kind = path.suffix.lower()
+        if not path.is_dir() and kind not in {".py", ".zip"}:
+            what = "unpack it first" if kind in ARCHIVES else "name one of these"
+            line = f"{printable(path)}: is neither a folder, a .zip nor a .py"
+            if len(paths) == 1:
+                raise utils.InputError(f"{line}; {what}")
+            notice(f"{line}: left out")
+        elif path.is_dir() or kind == ".zip":
+            together[path] = [path]
+        elif len(paths) > 1 and not _question(path):
+            notice(f"{printable(path)}: is no script of this homework: left out")
+        else:
+            together.setdefault((path.parent, names.owner(path.name)), []).append(path)
+    for alike in together.values():
+        finder.add(*alike)
     if not finder.found:
         raise utils.InputError(f"{printable(paths[0])}: holds no submission")
     if len(finder.found) > MAX_SUBMISSIONS:
         raise utils.InputError(
             f"{len(finder.found):,} submissions, more than {MAX_SUBMISSIONS:,}: name fewer folders"
         )
-    _make_names_differ(finder.found)
+    names.make_differ(finder.found)
     return finder.found
-
-
-def _make_names_differ(submissions):
-    seen = {}
-    for submission in submissions:  # as Moodle names a student's folder
-        submission.name = re.sub(r"_\d+_assignsubmission_.*", "", submission.name) or "?"
-    for submission in submissions:
-        seen[submission.name] = seen.get(submission.name, 0) + 1
-        if seen[submission.name] > 1:
-            submission.name += f" ({seen[submission.name]})"
 
 
 class _Finder:
     def __init__(self, scratch):
         self.scratch = scratch
         self.found = []
+        self.damaged = {}  # {path: reason} of what could not be unpacked
 
-    def add(self, path):
+    def add(self, path, *more):
         """Add the submission or the submissions in something the user named."""
-        if not path.exists():
-            raise utils.InputError(f"{printable(path)}: does not exist")
+        if path.suffix.lower() == ".py" and not path.is_dir():
+            who = names.owner(path.name)
+            whole = path.resolve()
+            name = who[0] or (whole.parent.name if more else path.stem)
+            self.add_scripts([path, *more], path, (name, who[1]))
+            self.found[-1].questions = tuple(self.found[-1].scripts)
+            return
+        folder = path.resolve()
+        who = names.owner(folder.name or str(path), path.is_dir())
         if path.is_dir():
-            self.add_class_or_one(path.resolve(), path, path.resolve().name or str(path))
-        elif path.suffix.lower() == ".zip":
-            folder = self.unpacked(path, path, path.stem)
-            if folder:
-                self.add_class_or_one(folder, path, path.stem)
-        elif path.suffix.lower() == ".py":
-            self.add_script(path)
+            self.add_class_or_one(folder, path, who)
         else:
-            raise utils.InputError(
-                f"{printable(path)}: is neither a folder, a .zip nor a .py; "
-                + ("unpack it first" if path.suffix.lower() in ARCHIVES else "name one of these")
-            )
+            self.add_zip(folder, path, who, self.add_class_or_one)
 
-    def add_class_or_one(self, folder, source_path, name):
-        """Add `folder` as one submission, or each of its children as one."""
-        own = [p for p in _children(folder) if p.suffix.lower() == ".py" and _question(p)]
-        students = [p for p in _children(folder) if p not in own and _holds_work(p)]
-        questions = [_question(path) for path in own]
-        if any(_owner(path) == "" for path in own) or (
-            own and not students and max(map(questions.count, questions)) == 1
-        ):
-            return self.add_folder(folder, source_path, name)
-        if not own and len(students) == 1 and students[0].is_dir():  # a zip that wraps one folder
-            return self.add_class_or_one(students[0], source_path / students[0].name, name)
-        if not own and (not students or _is_one_split_in_two(students)):
-            return self.add_folder(folder, source_path, name)
-        students = [p for p in _children(folder) if p in own or _may_be_student(p)]
+    def add_class_or_one(self, folder, source, who):
+        """Add `folder` as one submission, or each student in it as one."""
+        try:
+            children = _children(folder)
+        except OSError as error:
+            return self.add_empty(source, who, f"this folder cannot be read ({error.strerror})")
+        members = _students(children)
+        if members is None:
+            return self.add_folder(folder, source, who)
+        if len(members) == 1 and not names.on_platform(members[0].name):  # it wraps one
+            (path,) = members
+            if path.is_dir():
+                return self.add_class_or_one(path, source / path.name, who)
+            return self.add_zip(path, source / path.name, who, self.add_class_or_one)
         groups = {}
-        for path in students:
-            groups.setdefault(_owner(path), []).append(path)
-        for who, paths in groups.items():
-            self.add_student(paths, source_path / paths[0].name, who)
+        submitters = _submitters(folder)
+        for path in members:
+            owner = submitters.get(path.name) or names.owner(path.name, path.is_dir())
+            groups.setdefault(owner, []).append(path)
+        beside = [p.name for p in children if p not in members and _holds_work(p)]
+        notes = [f"{name}: not judged, the students' folders are" for name in beside[:MAX_NOTES]]
+        for owner in sorted(groups, key=lambda owner: (names.in_order(owner[0]), owner[1])):
+            self.add_student(groups[owner], source, owner, notes)
 
-    def add_student(self, paths, source_path, name):
-        path = paths[0]
-        if path.is_dir():
-            self.add_folder(path, source_path, name)
-        elif path.suffix.lower() == ".py":
-            self.add_script(*paths, name=name, source_path=source_path)
-        elif path.suffix.lower() == ".zip":
-            folder = self.unpacked(path, source_path, name)
-            if folder:
-                self.add_folder(folder, source_path, name)
-        else:
-            what = "a notebook is not judged; save it as a .py"
-            if path.suffix.lower() in ARCHIVES:
-                what = "only zips are unpacked; unpack it first"
-            self.add_empty(source_path, name, f"{path.name}: {what}")
+    def add_student(self, paths, folder, who, notes):
+        """Add what lies in a class's folder under one student's name."""
+        first, source = paths[0], folder / paths[0].name
+        if os.path.islink(first):
+            return self.add_empty(
+                source, who, *notes, f"{first.name}: a link, which is not followed; copy it here"
+            )
+        if names.on_platform(first.name):
+            if len(paths) > 1 or not first.is_dir():
+                return self.add_folder(self.gathered(paths), source, who, notes)
+        elif first.suffix.lower() == ".py" and not first.is_dir():
+            return self.add_scripts(paths, source, who, notes)
+        if first.suffix.lower() == ".zip" and not first.is_dir():
+            return self.add_zip(first, source, who, functools.partial(self.add_folder, notes=notes))
+        if not first.is_dir():
+            return self.add_empty(source, who, *notes, _why_not(first))
+        self.add_folder(first, source, who, notes)
 
-    def add_folder(self, folder, source_path, name):
+    def add_zip(self, path, source, who, add):
+        try:
+            folder = self.unpacked(path)
+        except RefusedArchive as error:
+            return self.add_empty(source, who, f"{path.name}: {error}")
+        add(folder, source, who)
+
+    def add_folder(self, folder, source, who, notes=()):
         """Add the scripts anywhere in `folder` as one submission."""
-        notes = []
+        notes = list(notes)
+        try:
+            os.listdir(folder)
+        except OSError as error:
+            note = f"this folder cannot be read ({error.strerror})"
+            return self.add_empty(source, who, *notes, note)
         folder = self.with_zips_unpacked(folder, notes)
-        scripts = [path for path in _walk(folder) if path.suffix.lower() == ".py"][:MAX_SCRIPTS]
-        chosen = _choose(folder, scripts, notes)
+        damaged = [
+            f"{path.name}: cannot be unpacked ({reason})"
+            for path, reason in self.damaged.items()
+            if path.is_relative_to(folder)
+        ]
+        notes += damaged[:MAX_NOTES]
+        here = [path for path in files.walk(folder) if _is_own(path)]
+        chosen = _choose(folder, [p for p in here if p.suffix.lower() == ".py"], notes)
+        others = [path for path in here if path.suffix.lower() == ".ipynb"]
         if not chosen:
-            notebooks = [path.name for path in _walk(folder) if path.suffix.lower() == ".ipynb"]
-            if notebooks:
-                notes.append(f"{notebooks[0]}: a notebook is not judged; save it as a .py")
-            return self.add_empty(source_path, name, *notes)
-        self.add_chosen(chosen, folder, source_path, name, notes)
+            others += [path for path in here if path.suffix.lower() in ARCHIVES]
+        notes += [_why_not(path) for path in others[:MAX_NOTES]]
+        if chosen:
+            return self.add_chosen(chosen, folder, source, who, notes)
+        if not notes:
+            there = ", ".join(path.name for path in here[:MAX_NOTES])
+            more = ", ..." if len(here) > MAX_NOTES else ""
+            notes.append(
+                f"no script of this homework was found here, only {there}{more}"
+                if here
+                else "no script of this homework was found here: the folder is empty"
+            )
+        self.add_empty(source, who, *notes)
 
-    def add_script(self, *paths, name=None, source_path=None):
+    def add_scripts(self, paths, source, who, notes=()):
         """Add scripts that lie among others' files: copied with what they import, no more."""
-        folder = self.new_folder()
+        folder, notes = self.new_folder(), list(notes)
         for path in paths:
             _copy_with_imports(path.resolve(), folder)
-        notes = []
         chosen = _choose(folder, [folder / path.name for path in paths], notes)
-        if not chosen:  # the user named it: it is judged, and found wanting
+        if not chosen:  # the user named it: it is judged all the same
             chosen = {"q1": folder / paths[0].name}
-        name = name or paths[0].stem
-        self.add_chosen(chosen, folder, source_path or paths[0], name, notes)
-        self.found[-1].questions = tuple(chosen)
+        self.add_chosen(chosen, folder, source, who, notes)
 
-    def add_chosen(self, chosen, folder, source_path, name, notes):
+    def add_chosen(self, chosen, folder, source, who, notes):
         common = Path(os.path.commonpath([path.parent for path in chosen.values()]))
-        static = {q: source.read(path, path.parent) for q, path in chosen.items()}
+        scripts = {question: _read(path) for question, path in chosen.items()}
         for question, path in chosen.items():
-            if static[question]["kind"] not in (None, question):
-                other = static[question]["kind"][1]
-                notes.append(f"{path.name}: holds the classes of Question {other}")
-        editions = [said["edition"] for said in static.values() if said["edition"]]
+            defined = scripts[question].question
+            if defined not in (None, question):
+                notes.append(f"{path.name}: holds the classes of Question {defined[1]}")
+        editions = [read.edition for read in scripts.values() if read.edition]
         self.found.append(
             Submission(
-                name=printable(name),
-                source=source_path,
+                name=printable(who[0]) or "?",
+                number=who[1],
+                source=source,
                 path=common,
-                q1=chosen["q1"].relative_to(common) if "q1" in chosen else None,
-                q2=chosen["q2"].relative_to(common) if "q2" in chosen else None,
-                edition=editions[0] if editions else source.EDITIONS[0],
-                static=static,
+                **{question: path.relative_to(common) for question, path in chosen.items()},
+                edition=(editions or script.EDITIONS)[0],
+                scripts=scripts,
                 notes=[printable(note) for note in notes],
             )
         )
 
-    def add_empty(self, source_path, name, *notes):
-        notes = notes or ["no script of this homework was found here"]
-        folder = self.new_folder()
+    def add_empty(self, source, who, *notes):
         notes = [printable(note) for note in notes]
-        self.found.append(Submission(printable(name), source_path, folder, notes=notes))
-
-    def unpacked(self, path, source_path, name):
-        """The folder a zip was unpacked to; None, and an empty submission, where it is refused."""
         folder = self.new_folder()
-        try:
-            unpack(path, folder)
-        except RefusedArchive as error:
-            return self.add_empty(source_path, name, f"{path.name}: {error}")
+        self.found.append(
+            Submission(printable(who[0]) or "?", source, folder, notes=notes, number=who[1])
+        )
+
+    def gathered(self, paths):
+        """A folder with what a platform wrote in several places, files under their own names."""
+        together = self.new_folder()
+        for path in paths:
+            _, _, name = names.on_platform(path.name)
+            if path.is_dir():
+                target = together if len(paths) == 1 else together / path.name
+                shutil.copytree(path, target, ignore=_unwanted, dirs_exist_ok=True)
+            elif path.stat().st_size <= MAX_ARCHIVE:
+                shutil.copyfile(path, together / (name or path.name))
+        return together
+
+    def unpacked(self, path):
+        """The folder a zip was unpacked to; RefusedArchive."""
+        folder = self.new_folder()
+        self.damaged |= unpack(path, folder)
         return folder
 
     def with_zips_unpacked(self, folder, notes):
         """`folder`, or a copy in which the zips it holds are folders, if it has no script itself."""
         for _ in range(MAX_NESTED):
-            inside = list(_walk(folder))
+            inside = [path for path in files.walk(folder) if _is_own(path)]
             zips = [path for path in inside if path.suffix.lower() == ".zip"]
             if not zips or any(p.suffix.lower() == ".py" and _question(p) for p in inside):
                 break
@@ -213,7 +256,7 @@ class _Finder:
                 target = together / f"{number}-{path.stem}"
                 target.mkdir()
                 try:
-                    unpack(path, target)
+                    self.damaged |= unpack(path, target)
                 except RefusedArchive as error:
                     notes.append(f"{path.name}: {error}")
             folder = together
@@ -227,114 +270,174 @@ class _Finder:
         return folder
 
 
+# ----------------------------------------------------------------------------------------------
+# A class, or one
+
+
 def _children(folder):
-    """What lies in `folder` and may belong to a student, by name; links are not followed."""
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError:
-        return []
-    return [
+    """What lies in `folder` and may belong to a student, by name; OSError."""
+    paths = [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    return [path for path in paths if not (os.path.isdir(path) and files.is_ignored(path))]
+
+
+def _students(children):
+    """Those of a folder's children that are students' of a class; None where all are one's.
+
+    One alone is what wraps a submission, or a class.
+    """
+    written = [path for path in children if names.on_platform(path.name)]
+    children = [path for path in children if path not in written]
+    own = [path for path in children if _is_script(path)]
+    packed = ARCHIVES | {".ipynb"}
+    apart = [
         path
-        for path in paths
-        if not path.name.startswith(".")
-        and not path.is_symlink()
-        and not (path.is_dir() and is_ignored(path))
+        for path in children
+        if not names.is_part(path.name if path.is_dir() else path.stem)
+        and (path.is_dir() or path.suffix.lower() in packed)
     ]
+    if written:
+        return [*written, *own, *apart]
+    if not own:
+        working = [path for path in apart if _holds_work(path)]
+        parts = [path for path in children if path not in apart and _holds_work(path)]
+        if not working or (parts and len(working) < 2):
+            return None
+        one = len(apart) == 1 and (apart[0].is_dir() or apart[0].suffix.lower() == ".zip")
+        return apart if one or len(apart) > 1 else None
+    named = [path for path in own if names.question(path.name)]
+    owners = {names.owner(path.name) for path in named} - {("", "")}
+    nobodys = [path for path in named if names.owner(path.name) == ("", "")]
+    if len(owners) > 1 or (owners and not nobodys and any(map(_holds_work, apart))):
+        return [path for path in own if path not in nobodys] + apart
+    if nobodys:  # beside folders that hold such scripts too: the template of a class
+        filled = [p for p in apart if p.is_dir() and _holds_named_script(p)]
+        return apart if len(filled) > 1 else None
+    questions = [_question(path) for path in own]
+    several = max(map(questions.count, questions)) > 1
+    return own + apart if several or any(map(_holds_work, apart)) else None
 
 
-def _walk(folder, depth=MAX_DEPTH):
-    """The scripts, notebooks and zips in `folder` and below, those nearer to it first."""
-    children = _children(folder)
-    for path in children:
-        if path.suffix.lower() in (".py", ".ipynb", ".zip") and path.is_file():
-            yield path
-    for path in children:
-        if depth and path.is_dir():
-            yield from _walk(path, depth - 1)
+def _submitters(folder):
+    """{folder: (student, number)} where Gradescope says it."""
+    try:
+        with open(folder / "submission_metadata.yml", encoding="utf-8", errors="replace") as file:
+            return names.students(file.read(files.MAX_FILE))
+    except OSError:
+        return {}
+
+
+def _is_own(path):
+    """Whether a file is the student's: none of the system's, and no link."""
+    return not path.name.startswith(".") and not os.path.islink(path) and os.path.isfile(path)
+
+
+def _is_script(path):
+    return path.suffix.lower() == ".py" and _is_own(path) and bool(_question(path))
 
 
 def _holds_work(path):
     """Whether a folder's child is, or holds, a script of this homework or something packed."""
-    if path.is_dir():
-        return any(p.suffix.lower() != ".py" or _question(p) for p in _walk(path))
-    return path.suffix.lower() in ARCHIVES | {".ipynb"}
-
-
-def _may_be_student(path):
-    """Whether a child of a class's folder is a student's, perhaps one who handed in the wrong file."""
-    if path.is_dir():
-        return any(files for _, _, files in os.walk(path))
-    return _holds_work(path)
-
-
-def _is_one_split_in_two(students):
-    """Whether two folders hold a question each: one student's q1/ and q2/."""
-    if len(students) != 2 or not all(path.is_dir() for path in students):
+    if os.path.islink(path):
         return False
-    held = [{_question(p) for p in _walk(path) if p.suffix == ".py"} - {None} for path in students]
-    return sorted(map(sorted, held)) == [["q1"], ["q2"]]
+    if path.is_dir():
+        return any(map(_holds_work, filter(_is_own, files.walk(path))))
+    return path.suffix.lower() in ARCHIVES | {".ipynb"} or _is_script(path)
 
 
-def _text(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read(source.MAX_SOURCE).decode("utf-8", "replace")
-    except OSError:
-        return ""
+def _holds_named_script(folder):
+    return any(names.question(path.name) and _is_own(path) for path in files.walk(folder))
+
+
+def _unwanted(folder, children):
+    """Of a folder's children those that are not copied; for shutil.copytree."""
+    paths = {name: Path(folder) / name for name in children}
+    return [
+        name
+        for name, path in paths.items()
+        if os.path.islink(path)
+        or (path.is_dir() and files.is_ignored(path))
+        or (path.is_file() and path.stat().st_size > MAX_ARCHIVE)
+    ]
+
+
+def _why_not(path):
+    """Why a file is not judged, in a note."""
+    if path.suffix.lower() == ".ipynb":
+        return f"{path.name}: a notebook is not judged; save it as a .py"
+    if path.suffix.lower() in ARCHIVES:
+        return f"{path.name}: only zips are unpacked; unpack it first"
+    return f"no script of this homework was found here, only {path.name}"
+
+
+# ----------------------------------------------------------------------------------------------
+# A submission's scripts
 
 
 @functools.cache
+def _read(path):
+    if _read.cache_info().currsize > MAX_LOOKED_AT:
+        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
+    return script.read(path)
+
+
 def _question(path):
     """ "q1" or "q2" by a script's name, or else by the classes it defines; None if by neither."""
-    if _question.cache_info().currsize > MAX_LOOKED_AT:
-        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
-    named = NAMED.fullmatch(path.name)
-    return f"q{named['question']}" if named else source.kind(_text(path))
-
-
-def _owner(path):
-    """Whose a child of a class's folder is: ada for ada_hw1-q1.py and ada_hw1-q2.py alike."""
-    if path.is_dir():
-        return path.name
-    named = NAMED.fullmatch(path.name)
-    return named["who"].rstrip("-_ ") if named else path.stem
+    return names.question(path.name) or _read(path).question
 
 
 def _choose(folder, scripts, notes):
-    """{"q1": path, "q2": path} of a submission's scripts: by name, then by classes, then by depth.
+    """{"q1": path, "q2": path} of a submission's scripts.
 
-    Notes are added on scripts that were passed over.
+    By name, then by classes; then where least is unfilled, then the nearest. Tests, skeletons and
+    old copies come last. Notes are added on scripts that were passed over.
     """
 
     def rank(path):
-        named = NAMED.fullmatch(path.name)
-        exact = bool(named) and re.fullmatch(r"hw1-q[12]\.py", path.name) is not None
-        return (not named, len(path.relative_to(folder).parts), not exact, str(path))
+        parts = path.relative_to(folder).parts
+        read = _read(path)
+        return (
+            not names.question(path.name),
+            names.is_behind(parts),
+            bool(read.error),
+            read.unfilled,
+            len(parts),
+            path.name not in ("hw1-q1.py", "hw1-q2.py"),
+            str(path),
+        )
 
     chosen = {}
     for question in ("q1", "q2"):
-        candidates = sorted((p for p in scripts if _question(p) == question), key=rank)
-        if candidates:
-            chosen[question] = candidates[0]
-        beside = [p for p in candidates[1:] if p.parent == candidates[0].parent]
-        for path in [p for p in beside if NAMED.fullmatch(p.name)][:3]:
-            notes.append(f"{path.name}: not judged, {candidates[0].name} is")
+        candidates = [path for path in scripts[:MAX_SCRIPTS] if _question(path) == question]
+        if not candidates:
+            continue
+        best, *others = sorted(candidates, key=rank)
+        chosen[question] = best
+        others = [
+            path.relative_to(folder)
+            for path in others
+            if names.question(path.name) and not names.is_behind(path.relative_to(folder).parts)
+        ]
+        for path in others[:MAX_NOTES]:
+            notes.append(f"{path.as_posix()}: not judged, {best.relative_to(folder).as_posix()} is")
     return chosen
 
 
-def _copy_with_imports(script, folder):
+def _copy_with_imports(path, folder):
     """Copy a script and the modules beside it that it imports, and they import, to `folder`."""
-    waiting, seen = [script], set()
+    beside, waiting, seen = path.parent, [path], set()
     while waiting and len(seen) < MAX_SCRIPTS:
         path = waiting.pop()
         if path in seen or not path.is_file():
             continue
         seen.add(path)
-        target = folder / path.relative_to(script.parent)
+        target = folder / path.relative_to(beside)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        for name in source.read(path, path.parent)["imports"]:
-            waiting.append(script.parent / f"{name}.py")
-            package = script.parent / name
-            if package.is_dir() and not is_ignored(package):
-                waiting += [p for p in _walk(package) if p.suffix == ".py"]
+        try:
+            shutil.copyfile(path, target)
+        except OSError:
+            target.touch()
+        for name in _read(path).imports:
+            waiting.append(beside / f"{name}.py")
+            package = beside / name
+            if package.is_dir() and not files.is_ignored(package):
+                waiting += [p for p in files.walk(package) if p.suffix == ".py"]

@@ -1,15 +1,14 @@
-"""What a script says before it is run: its syntax, classes, unfilled bodies, imports, edition."""
+"""What a script says before it is run: whether it can be read, its question, imports, edition."""
 
 import ast
-import importlib.machinery
+import codecs
 import re
-import sys
 import warnings
-from pathlib import Path
+from dataclasses import dataclass, field
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from checks.submissions.files import MAX_FILE
+
 EDITIONS = ("ist-2024", "ist-2023", "ist-2022")
-MAX_SOURCE = 2 * 2**20  # bytes
 FLAGS = re.IGNORECASE | re.MULTILINE
 
 # Words that tell the questions apart, as patterns of the source, so that a script with a syntax
@@ -30,60 +29,57 @@ Q2_WORDS = [
 ]
 
 
-def read(path, beside):
-    """What the script at `path` says, as a dict; `beside` is the folder it imports modules from.
+@dataclass
+class Script:
+    """What was read in a script; with an error, only its question and the error are known.
 
-    kind            "q1", "q2" or None: the question whose classes it defines
-    syntax_error    {"line", "message"} or None; with one, what follows is empty
-    main_at_import  the line of a call that runs the program on import, or None
-    classes         {name: {method: [parameters]}}
-    functions       {name: [parameters]}
-    unfilled        ["Perceptron.update_weight", ...]: an empty body or NotImplementedError
-    imports         modules imported outside functions, by their first name
-    missing         those of them that are neither installed nor beside the script
-    edition         the skeleton it fills in, or None if nothing tells
+    question  "q1", "q2" or None: the question whose classes it defines
+    error     why it cannot be read, with its line, or None
+    edition   the skeleton it fills in, or None if nothing tells
+    imports   modules imported outside functions, by their first name
+    unfilled  the number of methods and functions that are empty or raise NotImplementedError
     """
-    said = {
-        "kind": None,
-        "syntax_error": None,
-        "main_at_import": None,
-        "classes": {},
-        "functions": {},
-        "unfilled": [],
-        "imports": [],
-        "missing": [],
-        "edition": None,
-    }
+
+    question: str | None = None
+    error: str | None = None
+    edition: str | None = None
+    imports: list = field(default_factory=list)
+    unfilled: int = 0
+
+
+def read(path):
+    """The `Script` at `path`."""
     try:
-        if path.stat().st_size > MAX_SOURCE:
-            raise ValueError(f"larger than {MAX_SOURCE // 2**20} MB: not read")
-        source = path.read_bytes()
-    except (OSError, ValueError) as error:
-        said["syntax_error"] = {"line": None, "message": getattr(error, "strerror", str(error))}
-        return said
-    text = source.decode("utf-8", "replace")
-    said["kind"] = kind(text)
+        with open(path, "rb") as file:
+            source = file.read(MAX_FILE + 1)
+    except OSError as error:
+        return Script(error=f"{path.name} cannot be read ({error.strerror})")
+    if len(source) > MAX_FILE:
+        return Script(
+            question(source), f"{path.name} is larger than {MAX_FILE // 2**20} MB: not read"
+        )
+    if _is_utf_16(source):
+        error = f"{path.name} is saved as UTF-16, which Python does not read; save it as UTF-8"
+        return Script(question(source), error)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-    except SyntaxError as error:
-        said["syntax_error"] = {"line": error.lineno, "message": str(error.msg)}
-        return said
-    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, endless nesting
-        message = str(error) or "nested too deeply to be read"
-        said["syntax_error"] = {"line": None, "message": message}
-        return said
-    _read_definitions(tree, said)
-    said["main_at_import"] = _call_at_import(tree, said["functions"])
-    said["imports"] = sorted(set(_imports(tree)))
-    said["missing"] = [name for name in said["imports"] if not _is_importable(name, beside)]
-    said["edition"] = _edition(text, said["classes"])
-    return said
+    # Null bytes; nested too deeply.
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return Script(question(source), _described(error))
+    text = source.decode("utf-8", "replace")
+    return Script(
+        question=question(source),
+        edition=_edition(text, tree),
+        imports=sorted(set(_imports(tree))),
+        unfilled=_unfilled(tree),
+    )
 
 
-def kind(text):
-    """Which question's classes a script's text defines: "q1", "q2" or None."""
+def question(source):
+    """Which question's classes a script's bytes define: "q1", "q2" or None."""
+    text = source.decode("utf-16" if _is_utf_16(source) else "utf-8", "replace")
     q1, q2 = (
         sum(weight for pattern, weight in words if re.search(pattern, text, FLAGS))
         for words in (Q1_WORDS, Q2_WORDS)
@@ -93,55 +89,43 @@ def kind(text):
     return "q2" if q2 >= q1 else "q1"
 
 
-def _read_definitions(tree, said):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name not in said["classes"]:
-            methods = [part for part in node.body if isinstance(part, _FUNCTIONS)]
-            said["classes"][node.name] = {part.name: _parameters(part) for part in methods}
-            said["unfilled"] += [f"{node.name}.{part.name}" for part in methods if _is_empty(part)]
-    for node in tree.body:
-        if isinstance(node, _FUNCTIONS):
-            said["functions"][node.name] = _parameters(node)
-            if _is_empty(node):
-                said["unfilled"].append(node.name)
+def _is_utf_16(source):
+    return source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+def _described(error):
+    if not isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {str(error) or 'nested too deeply'}"
+    text = f"{type(error).__name__}: {error.msg}"
+    if error.lineno:
+        text += f" (line {error.lineno})"
+    return text + ("; save the file as UTF-8" if "codec can't decode" in text else "")
 
 
-def _parameters(function):
-    arguments = function.args
-    return [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+def _edition(text, tree):
+    """The edition whose skeleton a script fills in, or None.
 
-
-def _is_empty(function):
-    """Whether a body does nothing: pass, ..., a bare return, or NotImplementedError."""
-    for statement in function.body:
-        if isinstance(statement, ast.Pass):
-            continue
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            continue  # a docstring or ...
-        if isinstance(statement, ast.Return):
-            value = statement.value
-            return value is None or (isinstance(value, ast.Constant) and value.value is None)
-        if isinstance(statement, ast.Raise) and statement.exc is not None:
-            raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
-            return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
-        return False
-    return True
-
-
-def _call_at_import(tree, functions):
-    """The line of the first call of the script's own function outside functions, or None."""
-    for node in tree.body:
-        called = isinstance(node, (ast.Expr, ast.Assign)) and node.value
-        if (
-            isinstance(called, ast.Call)
-            and isinstance(called.func, ast.Name)
-            and called.func.id in functions
-        ):
-            return node.lineno
+    The 2022-23 MLP takes the number of layers and its data come from load_classification_data;
+    2023-24 calls load_oct_data; 2024-25 has an l2_penalty and calls load_dataset.
+    """
+    if _takes_layers(tree) or "load_classification_data" in text:
+        return "ist-2022"
+    if "load_oct_data" in text:
+        return "ist-2023"
+    if "l2_penalty" in text or "l2_decay" in text or "load_dataset" in text:
+        return "ist-2024"
     return None
+
+
+def _takes_layers(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and "mlp" in node.name.lower():
+            methods = {part.name: part for part in node.body if isinstance(part, ast.FunctionDef)}
+            if "train_epoch" in methods and "__init__" in methods:
+                arguments = methods["__init__"].args
+                named = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+                return "layers" in [argument.arg for argument in named]
+    return False
 
 
 def _imports(tree):
@@ -157,34 +141,27 @@ def _imports(tree):
             waiting += [child for child in ast.iter_child_nodes(node)]
 
 
-def _is_importable(name, beside):
-    if name in sys.stdlib_module_names or name == "utils":
-        return True
-    if (beside / f"{name}.py").exists() or (beside / name).is_dir():
-        return True
-    # Not this project's own folder: its modules are none of the submission's.
-    places = [place for place in sys.path if place and Path(place).resolve() != ROOT]
-    try:
-        return importlib.machinery.PathFinder.find_spec(name, places) is not None
-    except (ImportError, ValueError, OSError):
-        return False
-
-
-def _edition(text, classes):
-    """The edition whose skeleton a script fills in, or None.
-
-    The 2022-23 MLP takes the number of layers and its data come from load_classification_data;
-    2023-24 calls load_oct_data; 2024-25 has an l2_penalty and calls load_dataset.
-    """
-    layered = any(
-        "mlp" in name.lower() and "layers" in methods.get("__init__", ())
-        for name, methods in classes.items()
-        if "train_epoch" in methods
+def _unfilled(tree):
+    """How many bodies are empty, those of classes that others inherit from aside."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    bases = {ast.unparse(base) for node in classes for base in node.bases}
+    places = [tree, *(node for node in classes if node.name not in bases)]
+    return sum(
+        isinstance(part, ast.FunctionDef) and _is_empty(part)
+        for place in places
+        for part in place.body
     )
-    if layered or "load_classification_data" in text:
-        return "ist-2022"
-    if "load_oct_data" in text:
-        return "ist-2023"
-    if "l2_penalty" in text or "l2_decay" in text or "load_dataset" in text:
-        return "ist-2024"
-    return None
+
+
+def _is_empty(function):
+    """Whether a body does nothing: pass, ..., a bare return, or NotImplementedError."""
+    for statement in function.body:
+        if isinstance(statement, ast.Raise):
+            return "NotImplemented" in ast.unparse(statement)
+        if isinstance(statement, ast.Return):
+            return statement.value is None or ast.unparse(statement.value) == "None"
+        if not isinstance(statement, ast.Pass) and not (
+            isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        ):
+            return False
+    return True
