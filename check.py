@@ -27,8 +27,9 @@ from pathlib import Path
 from checks import cache, class_run, machine_formats, page, text
 from checks.parts import PARTS, failed, load_points
 from checks.sandbox.run import CHECKS, IMPORTS
-from checks.source import EDITIONS
-from checks.submissions import Submission, find, printable
+from checks.submissions.find import Submission, find
+from checks.submissions.names import printable
+from checks.submissions.script import EDITIONS
 from lab.files import replacing
 from lab.options import Parser, whole_number
 from lab.process import Stopped, run_script
@@ -137,7 +138,7 @@ def judge(opt):
     if remembered:
         cache.forget_old(remembered)
     try:
-        submissions = find(opt.submissions, scratch)
+        submissions = find(opt.submissions, scratch, notice)
         if opt.format in ONE_SUBMISSION and len(submissions) > 1:
             raise InputError(
                 f"-format {opt.format} takes one submission, not {len(submissions)}: name one"
@@ -165,7 +166,7 @@ def write(judged, points, opt):
     """Write what was found to -output, whole or not at all, or to standard output."""
     if opt.format == "text":
         terminal = opt.output is None and sys.stdout.isatty()
-        colour = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         width = shutil.get_terminal_size().columns if terminal else 80
         written = text.write(judged, width, colour)
     else:

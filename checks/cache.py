@@ -12,9 +12,9 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from checks import folders
 from checks.parts import checked
 from checks.sandbox import cage
+from checks.submissions import files
 
 KEPT_DAYS = 60
 MAX_FILE = 4 * 2**20  # bytes
@@ -48,23 +48,24 @@ def name(submission, edition, parts, timeout):
     They depend on the submission's files, the options, the utils.py that it gets, check.py's code,
     Python, the packages that it imports, and the protections, without which more may succeed.
     """
+    always = [script for script in (submission.q1, submission.q2) if script]
     depends_on = [
         *(_own_digest(), str(submission.q1), str(submission.q2), edition, parts, timeout),
-        *sorted(_versions(package) for package in _imported(submission.path)),
+        *sorted(_versions(package) for package in _imported(submission.path, always)),
     ]
-    return f"{folders.digest(submission.path, depends_on)}.json"
+    return f"{files.digest(submission.path, depends_on, always)}.json"
 
 
 @functools.cache
 def _own_digest():
     """The digest of what decides a verdict besides the submission and its packages."""
-    return folders.digest(cage.CHECKS, [sys.version, cage.UTILS.read_bytes(), cage.protections()])
+    return files.digest(cage.CHECKS, [sys.version, cage.UTILS.read_bytes(), cage.protections()])
 
 
-def _imported(folder):
+def _imported(folder, always):
     """The packages that the scripts in a folder import, by name, and those that every check needs."""
     found = {"numpy", "torch"}
-    for path in folders.files(folder):
+    for path in files.files(folder, always):
         with contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             if path.suffix == ".py":
                 for node in ast.walk(ast.parse((folder / path).read_bytes())):

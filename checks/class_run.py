@@ -13,7 +13,7 @@ from checks import cache
 from checks.parts import PARTS, Judged, checked, failed
 from checks.sandbox import cage
 from checks.sandbox.run import Clock, run
-from checks.submissions import printable
+from checks.submissions.names import printable
 
 
 def cores(root=Path("/")):

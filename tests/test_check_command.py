@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 import types
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -19,7 +20,7 @@ from checks import cache, class_run
 from checks.parts import PARTS
 from checks.sandbox import cage
 from checks.sandbox.run import Outcome
-from checks.submissions import Submission
+from checks.submissions.find import Submission
 from utils import InputError
 
 FINDING = {
@@ -163,7 +164,7 @@ def cache_name(tmp_path):
         (folder / "hw1-q1.py").write_text(text)
         for remembered in (cache._own_digest, cache._versions, cache._distributions):
             remembered.cache_clear()
-        submission = Submission("ada", folder, folder, q1="hw1-q1.py")
+        submission = Submission("ada", folder, folder, q1=Path("hw1-q1.py"))
         return cache.name(submission, "ist-2024", ["mlp"], 30)
 
     yield name

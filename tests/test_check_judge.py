@@ -105,7 +105,7 @@ def judged(folder, program, only=None, question="q1", run=run):
     script = Path(f"hw1-{question}.py")
     (folder / script).write_text(program)
     scripts = {"q1": None, "q2": None, question: script}
-    submission = SimpleNamespace(path=folder, edition="ist-2024", **scripts)
+    submission = SimpleNamespace(path=folder, edition="ist-2024", scripts={}, **scripts)
     return judge.judge_submission(submission, run, only=only)["parts"]
 
 

@@ -20,8 +20,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from checks import folders
 from checks.sandbox import cage, reply
+from checks.submissions import files
 
 IMPORTS = 60  # seconds for Python to start and for a submission's imports
 CHECKS = 20  # a submission has IMPORTS, and so many times what one check may take
@@ -94,7 +94,7 @@ def run(folder, script, request, clock, stop=None):
     waiting = list(request["checks"])
     with _scratch_folder() as scratch:
         work = scratch / "work"
-        folders.copy(folder, work)
+        files.copy(folder, work, always=[script])
         place = work / script.parent
         place.mkdir(parents=True, exist_ok=True)
         if not (place / "utils.py").exists():  # the course's, of which a script alone is no part
