@@ -26,7 +26,7 @@ from pathlib import Path
 
 from checks import cache, class_run, machine_formats, page, text
 from checks.parts import PARTS, failed, load_points
-from checks.sandbox.run import CHECKS, IMPORTS
+from checks.sandbox.run import FULL_CHECKS, IMPORTS
 from checks.submissions.find import Submission, find
 from checks.submissions.names import printable
 from checks.submissions.script import EDITIONS
@@ -86,7 +86,7 @@ def parse_arguments(arguments):
         default=30,
         metavar="SECONDS",
         help=f"the longest that one check may take (default: %(default)s); a submission's imports "
-        f"may take {IMPORTS} seconds, all of its checks {CHECKS} times as long as one",
+        f"may take {IMPORTS} seconds, all of its checks {FULL_CHECKS} times as long as one",
     )
     parser.add_argument(
         "-jobs",

@@ -24,7 +24,7 @@ from checks.sandbox import cage, reply
 from checks.submissions import files
 
 IMPORTS = 60  # seconds for Python to start and for a submission's imports
-CHECKS = 20  # a submission has IMPORTS, and so many times what one check may take
+FULL_CHECKS = 20  # a submission has IMPORTS, and the time of so many checks
 MAX_REPLIES = 8 * 2**20  # bytes
 TOO_MUCH = f"more than {MAX_REPLIES // 2**20} MB"
 MAX_SCRATCH = 256 * 2**20  # bytes
@@ -58,7 +58,7 @@ class Clock:
     """
 
     def __init__(self, timeout):
-        self.timeout, self.total = timeout, IMPORTS + CHECKS * timeout
+        self.timeout, self.total = timeout, IMPORTS + FULL_CHECKS * timeout
         self.end = time.monotonic() + self.total
 
     def left(self):
