@@ -22,8 +22,10 @@ from pathlib import Path
 try:
     from checks import cache, class_run, machine_formats, page, text
     from checks.parts import PARTS, failed, load_points
-    from checks.source import EDITIONS
-    from checks.submissions import Submission, find, printable
+    from checks.sandbox.run import FULL_CHECKS, IMPORTS
+    from checks.submissions.find import Submission, find
+    from checks.submissions.names import printable
+    from checks.submissions.script import EDITIONS
     from lab.files import replacing
     from lab.options import Parser, whole_number
     from lab.process import Stopped, run_script
@@ -32,8 +34,6 @@ except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"check.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
-except KeyboardInterrupt:
-    sys.exit(130)
 
 WRITERS = {
     "json": machine_formats.write_json,
@@ -85,14 +85,15 @@ def parse_arguments(arguments):
         type=whole_number(1, 3600),
         default=30,
         metavar="SECONDS",
-        help="the longest that one check may take (default: %(default)s)",
+        help=f"the longest that one check may take (default: %(default)s); a submission's imports "
+        f"may take {IMPORTS} seconds, all of its checks {FULL_CHECKS} times as long as one",
     )
     parser.add_argument(
         "-jobs",
         type=whole_number(1, 256),
-        default=os.cpu_count() or 1,
+        default=class_run.cores(),
         metavar="N",
-        help="submissions at a time (default: one per core)",
+        help="submissions at a time (default: one per core that check.py may use)",
     )
     parser.add_argument(
         "-fresh", action="store_true", help="judge again what was judged before and has not changed"
@@ -103,8 +104,8 @@ def parse_arguments(arguments):
 def main(arguments):
     opt = parse_arguments(arguments)
     points = load_points(opt.points)
-    if opt.output and not opt.output.absolute().parent.is_dir():
-        raise InputError(f"{printable(opt.output)}: its folder does not exist")
+    if opt.output:
+        check_writable(opt.output)
     try:
         judged = judge(opt)
     except (Exception, Stopped) as error:
@@ -119,6 +120,17 @@ def main(arguments):
         sys.exit(1)
 
 
+def check_writable(output):
+    """InputError, before the work, where -output cannot be written."""
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise InputError(f"{printable(output)}: its folder does not exist; create it")
+    if output.is_dir():
+        raise InputError(f"{printable(output)}: is a folder; name a file")
+    if not os.access(folder if not output.exists() or output.is_file() else output, os.W_OK):
+        raise InputError(f"{printable(output)}: cannot be written; name another file")
+
+
 def judge(opt):
     """Find and judge the submissions that were named; returns a list of `parts.Judged`."""
     scratch = Path(tempfile.mkdtemp(prefix="check-"))
@@ -126,7 +138,7 @@ def judge(opt):
     if remembered:
         cache.forget_old(remembered)
     try:
-        submissions = find(opt.submissions, scratch)
+        submissions = find(opt.submissions, scratch, notice)
         if opt.format in ONE_SUBMISSION and len(submissions) > 1:
             raise InputError(
                 f"-format {opt.format} takes one submission, not {len(submissions)}: name one"
@@ -154,7 +166,7 @@ def write(judged, points, opt):
     """Write what was found to -output, whole or not at all, or to standard output."""
     if opt.format == "text":
         terminal = opt.output is None and sys.stdout.isatty()
-        colour = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         width = shutil.get_terminal_size().columns if terminal else 80
         written = text.write(judged, width, colour)
     else:

@@ -1,6 +1,7 @@
 """Judges many submissions: several at a time, with progress; what has not changed is recalled."""
 
 import functools
+import os
 import sys
 import threading
 import time
@@ -8,9 +9,49 @@ import traceback
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from checks import cache, sandbox
+from checks import cache
 from checks.parts import PARTS, Judged, checked, failed
-from checks.submissions import printable
+from checks.sandbox import cage
+from checks.sandbox.run import Clock, run
+from checks.submissions.names import printable
+
+
+def cores(root=Path("/")):
+    """The cores that this process may use: those it is bound to, or what its container grants.
+
+    root  where /proc and /sys are
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    granted = [bound or 1, *_quotas(root / "sys/fs/cgroup", _own_groups(root))]
+    return max(1, int(min(granted)))
+
+
+def _own_groups(root):
+    """The paths of this process's control groups, from the outermost on."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    paths = {Path(line.split(":", 2)[2].lstrip("/")) for line in lines if line.count(":") > 1}
+    return sorted({parent for path in paths for parent in (path, *path.parents)})
+
+
+def _quotas(groups, paths):
+    """The cores that each control group grants, by cgroups 2 and 1."""
+    for path in paths:
+        for place, names in (
+            (groups, ["cpu.max"]),
+            (groups / "cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]),
+        ):
+            try:
+                words = [
+                    word for name in names for word in (place / path / name).read_text().split()
+                ]
+                quota, period = map(int, words)  # ValueError: "max"
+            except (OSError, ValueError):
+                continue
+            if quota > 0 and period > 0:
+                yield quota / period
 
 
 def judge_all(
@@ -64,17 +105,17 @@ def _judge_one(judge, edition, only, timeout, recall, fresh, stop, submission):
     remembered = recall and recall / cache.name(submission, edition, parts, timeout)
     found = remembered and not fresh and cache.read(remembered, parts)
     if not found:
-        seen = _Seen(stop)
+        runs = _Runs(timeout, stop)
         try:
-            found = checked(judge(submission, seen.run, edition, parts, timeout), parts)
+            found = checked(judge(submission, runs.run, edition, parts, timeout), parts)
         # Whatever the judge stumbles over in one program, the class goes on.
         except Exception as error:  # noqa: BLE001
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             sentence = f"{type(error).__name__}: {error} ({where})"
             return failed(submission, parts, sentence, edition)
-        found["notes"] += seen.notes()
-        if remembered and not stop.is_set():
+        found["notes"] += runs.notes()
+        if remembered and not stop.is_set() and not runs.overtime:
             cache.write(remembered, found)
         found["seconds"] = time.monotonic() - started
     return Judged(
@@ -94,30 +135,28 @@ def parts_of(submission, only):
     return own or parts
 
 
-class _Seen:
-    """sandbox.run, with a look at what the children were protected by."""
+class _Runs:
+    """The children of one submission: one clock for all, and whether anything ran out of time."""
 
-    def __init__(self, stop):
-        self.stop = stop
-        self.isolations = []
+    def __init__(self, timeout, stop):
+        self.clock, self.stop = Clock(timeout), stop
+        self.any, self.overtime = False, False
 
     def run(self, folder, script, request, timeout):
-        outcome = sandbox.run(folder, script, request, timeout, stop=self.stop)
-        self.isolations.append(outcome.isolation)
+        outcome = run(folder, script, request, self.clock, self.stop)
+        self.any = True
+        self.overtime |= outcome.overtime
         return outcome
 
     def notes(self):
         """One note, on the protections that were there and those that were not."""
-        if not self.isolations:
-            return []
-        missing = [
-            name
-            for name in sandbox.PROTECTIONS
-            if not all(name in isolation for isolation in self.isolations)
-        ]
-        if not missing:
-            return [f"Sandbox: {'; '.join(sandbox.PROTECTIONS)}."]
-        there = [name for name in sandbox.PROTECTIONS if name not in missing]
-        note = f"Sandbox: {'; '.join(there) or 'a process of its own alone'}. "
-        note += f"Not available on this system: {'; '.join(missing)} (see docs/check.md)."
-        return [note]
+        return [sandbox_note(cage.protections())] if self.any else []
+
+
+def sandbox_note(protections):
+    """The sentence on which of `cage.PROTECTIONS` were there."""
+    missing = [name for name in cage.PROTECTIONS if name not in protections]
+    note = f"Sandbox: {'; '.join(protections) or 'a separate process only'}."
+    if missing:
+        note += f" Not available on this system: {'; '.join(missing)} (see docs/check.md)."
+    return note

@@ -86,7 +86,7 @@ def check(key, role, dims, calls, **more):
 
 
 def linear_checks(role, n_classes, penalty_for_perceptron=0.0):
-    """The checks of one linear model: {key: check}."""
+    """The checks of one linear model, as a list."""
     rng = np.random.default_rng(7)
     dims = [n_classes, FEATURES, HIDDEN]
     count = n_classes + 4

@@ -1,5 +1,6 @@
 """Judges a submission: what is asked of its scripts, and the verdict of each part."""
 
+import sys
 from collections import Counter
 
 import numpy as np
@@ -13,7 +14,7 @@ from checks import (
     judge_train_batch,
 )
 from checks.interface import CRASHES, Context
-from checks.verdict import Part
+from checks.verdict import Part, finding
 
 # Errors that numbers of another size may cause; not those of time, imports or arguments.
 SIZE_ERRORS = ("ValueError", "IndexError", "AssertionError")
@@ -30,7 +31,8 @@ PARTS = {
 def judge_submission(submission, run, edition=None, only=None, timeout=30):
     """{"edition", "parts": {part: {"verdict", "findings"}}, "notes"} of a submission.
 
-    submission  has path (its folder), q1 and q2 (paths of its scripts in it, or None) and edition
+    submission  has path (its folder), q1 and q2 (paths of its scripts in it, or None), what
+                 was read in them (scripts) and edition
     run         checks.sandbox.run or a function like it
     only        the parts to judge; all by default
     timeout     seconds a check may take
@@ -46,6 +48,11 @@ def judge_submission(submission, run, edition=None, only=None, timeout=30):
             for part in asked:
                 parts[part] = {"verdict": "absent", "findings": []}
             continue
+        read = submission.scripts.get(question)
+        if read and read.error:
+            for part in asked:
+                parts[part] = unreadable(read.error)
+            continue
         judge = judge_q1 if question == "q1" else judge_q2
         with np.errstate(all="ignore"):  # the twins of unstable programs overflow as these do
             found = judge(submission.path, script, edition, set(asked), run, timeout, notes)
@@ -53,6 +60,14 @@ def judge_submission(submission, run, edition=None, only=None, timeout=30):
     for part, report in parts.items():
         notes += [f"{part}: {note}" for note in report.pop("notes", [])]
     return {"edition": edition, "parts": parts, "notes": list(dict.fromkeys(notes))}
+
+
+def unreadable(error):
+    """The report of a part whose script cannot be read, whatever the part."""
+    version = ".".join(map(str, sys.version_info[:2]))
+    hint = f"If it runs elsewhere, that Python is newer than this one, {version}."
+    found = finding("uncallable", "The script cannot be read", error, hint)
+    return {"verdict": "uncallable", "findings": [found]}
 
 
 MOST_ENDS = 2  # children that a model may end before its other checks are given up

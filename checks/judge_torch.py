@@ -44,7 +44,7 @@ def outputs_of(value, mode="eval"):
     found = observed.field(value, mode, "outputs")
     if observed.field(found, "kind") in ("tuple", "list"):
         found = next(iter(observed.listed(found.get("items"))), None) or found
-    data = observed.array(observed.field(found, "data"))
+    data = observed.field(found, "data")
     if data is not None and data.ndim == 2 and np.isfinite(data).all():
         return data
     return None

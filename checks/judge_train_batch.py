@@ -65,8 +65,8 @@ def train_steps(check, value):
     """[(loss or None, kind, W, b)] of the two batches; None where something is missing."""
     steps = []
     for step in observed.listed(observed.field(value, "steps")):
-        arrays = [observed.array(part) for part in observed.listed(observed.field(step, "after"))]
-        if len(arrays) != 2 or any(part is None for part in arrays):
+        arrays = observed.listed(observed.field(step, "after"))
+        if [part.shape for part in arrays] != [np.shape(check["W"]), np.shape(check["b"])]:
             return None
         returned = observed.field(step, "returned")
         steps.append((observed.number(returned), observed.field(returned, "kind"), *arrays))

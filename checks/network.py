@@ -73,7 +73,7 @@ class Fit:
 def read_parameters(listed):
     found = []
     for item in observed.listed(listed)[:60]:
-        value = observed.array(observed.field(item, "value"))
+        value = observed.field(item, "value")
         if value is not None and value.ndim in (1, 2):
             name, registered = str(item.get("name")), bool(item.get("registered"))
             found.append(Parameter(name, value, registered))
@@ -188,7 +188,7 @@ def gradients_agree(fit_, X, weight, gradients, allowed=2e-3):
             expected[layer.bias.name] = expected.get(layer.bias.name, 0) + db
     wrong = []
     for name, value in expected.items():
-        seen = observed.array(observed.field(gradients, name))
+        seen = observed.field(gradients, name)
         seen = None if seen is None or seen.size != value.size else seen.reshape(value.shape)
         if seen is None or not np.abs(seen - value).max() <= allowed * (1 + np.abs(value).max()):
             wrong.append(name)
@@ -217,8 +217,8 @@ def place_dropouts(fit_, X, events):
     """Follow the forward pass and match each dropout's input with what it may have been given."""
     waiting = []
     for event in observed.listed(events)[:40]:
-        value = observed.array(observed.field(event, "input"))
-        mask = observed.array(observed.field(event, "mask"))
+        value = observed.field(event, "input")
+        mask = observed.field(event, "mask")
         if value is not None:
             waiting.append((value, np.ones_like(value) if mask is None else mask))
     places = []

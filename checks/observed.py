@@ -1,23 +1,12 @@
-"""What a child returned, checked and turned into arrays. Nothing in it is trusted."""
+"""What a child returned, as the judges read it. Its types are those of checks/sandbox/reply.py."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-MAX_SIZE = 200_000
-
-
-def array(value):
-    """`value`, nested lists of numbers and "nan", "inf", "-inf", as float64; None if it is not."""
-    try:
-        found = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return None
-    return found if found.size <= MAX_SIZE else None
-
 
 def field(value, *names):
-    """value[names[0]][names[1]]..., None where something on the way is not a dict or missing."""
+    """value[names[0]][names[1]]..., None where something on the way is missing."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
@@ -33,9 +22,9 @@ def mapped(value):
 
 def error_text(error):
     """The last line of an error, with its line in the submission where that is known."""
-    kind, message = str(field(error, "type"))[:60], str(field(error, "message") or "")[:200]
+    kind, message = error["type"][:60], error["message"][:200]
     line = field(error, "line")
-    place = f" (line {line})" if isinstance(line, int) else ""
+    place = f" (line {line})" if line is not None else ""
     return " ".join(f"{kind}: {message}".split()).rstrip(": ") + place
 
 
@@ -73,44 +62,21 @@ class Call:
     def y(self):
         return np.atleast_1d(np.array(self.asked["y"]))
 
-    @property
-    def is_finite(self):
-        return self.after is not None and all(np.isfinite(v).all() for v in self.after.values())
-
-
-def parameters(value):
-    if not isinstance(value, dict):
-        return None
-    found = {str(name): array(numbers) for name, numbers in value.items()}
-    return {name: numbers for name, numbers in found.items() if numbers is not None}
-
 
 def calls(check, value):
     """The calls of a check with what the child said of them."""
     said = listed(field(value, "calls"))
     found = []
     for asked, answer in zip(check["calls"], said, strict=False):
-        if not isinstance(answer, dict):
-            continue
-        returned = answer.get("returned")
-        error = answer.get("error")
-        found.append(
-            Call(
-                asked,
-                parameters(answer.get("before")),
-                parameters(answer.get("after")),
-                returned if isinstance(returned, dict) else {"kind": "missing"},
-                error if isinstance(error, dict) else None,
-                answer,
-            )
-        )
+        returned = answer.get("returned", {"kind": "missing"})
+        before, after, error = map(answer.get, ("before", "after", "error"))
+        found.append(Call(asked, before, after, returned, error, answer))
     return found
 
 
 def number(described):
     """The one number that a returned value is, if it is one: 3.0, [3.0], array([[3.0]]); or None."""
-    data = field(described, "data")
-    found = None if data is None else array(data)
+    found = field(described, "data")
     return float(found.ravel()[0]) if found is not None and found.size == 1 else None
 
 
@@ -118,8 +84,7 @@ def numbers(described, depth=0):
     """All numbers in a returned value: those of a tuple's items one after the other."""
     data = field(described, "data")
     if data is not None:
-        found = array(data)
-        return [] if found is None else found.ravel()[:1000].tolist()
+        return data.ravel()[:1000].tolist()
     if depth > 3:
         return []
     return [n for item in listed(field(described, "items")) for n in numbers(item, depth + 1)][
@@ -133,10 +98,9 @@ def labels(described, n, n_classes, depth=0):
     It may be a vector, a column, a list, floats, one-hot rows, probabilities or scores by rows or
     columns, or a tuple that holds one of these.
     """
-    kind, data = field(described, "kind"), field(described, "data")
-    if data is not None:
-        found = array(data)
-        if found is None or found.size == 0:
+    kind, found = field(described, "kind"), field(described, "data")
+    if found is not None:
+        if found.size == 0:
             return None, []
         deviations = []
         if kind == "list":

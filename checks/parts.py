@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 
 import utils
-from checks.submissions import printable
+from checks.submissions.names import printable
 
 PARTS = {  # name: (what to call it, the question it belongs to)
     "perceptron": ("Perceptron", "q1"),

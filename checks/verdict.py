@@ -8,6 +8,8 @@ UNKNOWN_TITLE = "The numbers are not the right ones, and no known mistake gives 
 UNKNOWN_HINT = "Work the example below by hand and compare line by line."
 UNCALLABLE_TITLE = "It could not be called"
 UNCALLABLE_HINT = "Call it yourself on a few small numbers and read the error."
+SYNTAX_HINT = "Python cannot read the script: correct this line, or the one before it."
+OVERTIME_HINT = "Look for a loop that never ends, or for one over far more than it was given."
 
 
 @dataclass
@@ -37,7 +39,8 @@ class Part:
             verdict, sentence = self.blocked
             findings = [known(id, more) for id, more in self.found.items()]
             if verdict == "uncallable" and not findings:  # every format says why
-                findings = [finding("uncallable", UNCALLABLE_TITLE, sentence, UNCALLABLE_HINT)]
+                hint = uncallable_hint(sentence)
+                findings = [finding("uncallable", UNCALLABLE_TITLE, sentence, hint)]
             return {"verdict": verdict, "findings": findings, "notes": [sentence, *self.notes]}
         order = {"wrong": 0, "fragile": 1, "deviation": 2}
         ids = sorted(self.found, key=lambda id: order[TABLE[id].severity])
@@ -56,6 +59,15 @@ class Part:
         for sentence, certificate in self.unknown[:2]:
             findings.append(finding("unknown", UNKNOWN_TITLE, sentence, UNKNOWN_HINT, certificate))
         return {"verdict": verdict, "findings": findings, "notes": self.notes}
+
+
+def uncallable_hint(sentence):
+    """Where to look, by the error that a part failed with."""
+    if sentence.startswith(("SyntaxError", "IndentationError", "TabError")):
+        return SYNTAX_HINT
+    if "TooLong: " in sentence or sentence.startswith("timeout: "):
+        return OVERTIME_HINT
+    return UNCALLABLE_HINT
 
 
 def finding(id, title, explanation, hint, certificate=None, severity="wrong"):

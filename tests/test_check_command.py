@@ -1,5 +1,6 @@
 """check.py as a command: options, exit status, progress, memory, and what a stand-in judge does."""
 
+import importlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import time
 import types
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +18,9 @@ from conftest import ROOT, run_script
 import check
 from checks import cache, class_run
 from checks.parts import PARTS
+from checks.sandbox import cage
+from checks.sandbox.run import Outcome
+from checks.submissions.find import Submission
 from utils import InputError
 
 FINDING = {
@@ -136,6 +141,78 @@ def test_what_has_not_changed_is_not_judged_again(judge, submission, capsysbinar
     assert judged() == (["ada", "bob"], first)
 
 
+def test_time_outs_are_not_remembered(judge, submission, monkeypatch):
+    def slow(submission, run, edition, only, timeout):
+        run(submission.path, submission.q1, {"checks": []}, timeout)
+        return judge(submission, run, edition, only, timeout)
+
+    folder = submission("uncallable")
+    monkeypatch.setattr(sys.modules["checks.judge"], "judge_submission", slow)
+    for overtime, calls in ((True, 1), (True, 2), (False, 3), (False, 3)):
+        monkeypatch.setattr(class_run, "run", lambda *_, o=overtime: Outcome(overtime=o))
+        run(folder)
+        assert len(judge.calls) == calls
+
+
+@pytest.fixture
+def cache_name(tmp_path):
+    """The name of the cache's file for a script of one line, as a new process finds it."""
+
+    def name(text="import own_package\n"):
+        folder = tmp_path / "submission"
+        folder.mkdir(exist_ok=True)
+        (folder / "hw1-q1.py").write_text(text)
+        for remembered in (cache._own_digest, cache._versions, cache._distributions):
+            remembered.cache_clear()
+        submission = Submission("ada", folder, folder, q1=Path("hw1-q1.py"))
+        return cache.name(submission, "ist-2024", ["mlp"], 30)
+
+    yield name
+    name()  # forgets what the test changed
+
+
+def test_packages_that_a_submission_imports_are_part_of_the_name(tmp_path, monkeypatch, cache_name):
+    without, other = cache_name(), cache_name("import numpy\n")
+    site = tmp_path / "site"
+    monkeypatch.syspath_prepend(site)
+    names = [without]
+    for version in ("1.0", "1.1"):
+        for folder in site.glob("*.dist-info"):
+            folder.rename(site / f"own_package-{version}.dist-info")
+        info = site / f"own_package-{version}.dist-info"
+        info.mkdir(parents=True, exist_ok=True)
+        (info / "METADATA").write_text(f"Name: own_package\nVersion: {version}\n")
+        (info / "top_level.txt").write_text("own_package\n")
+        (site / "own_package.py").write_text("")
+        importlib.invalidate_caches()
+        names.append(cache_name())
+    assert len(set(names)) == 3
+    assert cache_name("import numpy\n") == other
+    assert cache_name("from own_package.part import x\n") != cache_name(
+        "from .own_package import x\n"
+    )
+
+
+def test_surroundings_that_bear_on_a_verdict_are_part_of_the_name(
+    tmp_path, monkeypatch, cache_name
+):
+    names = [cache_name()]
+    (tmp_path / "utils.py").write_text("other = 1")
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "judge.py").write_text("other = 1")
+    for owner, field, value in (
+        (sys, "version", "3.99"),
+        (cage, "UTILS", tmp_path / "utils.py"),
+        (cage, "CHECKS", tmp_path / "checks"),
+        (cage, "protections", lambda: ()),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, field, value)
+            names.append(cache_name())
+    assert len(set(names)) == 5
+    assert cache_name() == names[0]
+
+
 def test_a_cache_that_cannot_be_written_is_none(judge, submission, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -160,6 +237,18 @@ def test_output_is_written_whole_or_not_at_all(judge, submission, tmp_path, caps
     assert captured.err.decode() == f"written: {output}\n"
     with pytest.raises(InputError, match="folder does not exist"):
         run(folder, "-output", tmp_path / "nowhere" / "out.txt")
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_work(
+    judge, submission, tmp_path, monkeypatch
+):
+    folder = submission("correct")
+    with pytest.raises(InputError, match="is a folder"):
+        run(folder, "-output", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="cannot be written"):
+        run(folder, "-output", tmp_path / "out.txt")
+    assert judge.calls == []
 
 
 @pytest.mark.parametrize(
@@ -212,12 +301,53 @@ def test_progress_is_for_a_terminal(judge, submission, capsys, monkeypatch):
     assert "/3 [" in capsys.readouterr().err
 
 
-def test_notes_say_which_protections_were_there(monkeypatch):
-    seen = class_run._Seen(None)
-    assert seen.notes() == []
-    seen.isolations = [["no network", "processes shut in"], ["no network"]]
-    (note,) = seen.notes()
-    assert note.startswith("Sandbox: no network. Not available on this system: processes shut in;")
+def test_the_note_says_which_protections_were_there():
+    every = cage.PROTECTIONS
+    assert class_run.sandbox_note(every) == f"Sandbox: {'; '.join(every)}."
+    assert class_run.sandbox_note((cage.NETWORK,)) == (
+        f"Sandbox: no network. Not available on this system: {'; '.join(every[1:])} "
+        "(see docs/check.md)."
+    )
+    assert class_run.sandbox_note(()).startswith("Sandbox: a separate process only. Not available")
+
+
+@pytest.mark.parametrize(
+    ("files", "granted"),
+    [
+        ({}, 64),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, 64),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "250000 100000\n"}, 2),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"}, 1),
+        (
+            {
+                "proc/self/cgroup": "0::/user.slice/run.scope\n",
+                "sys/fs/cgroup/user.slice/cpu.max": "300000 100000\n",
+                "sys/fs/cgroup/user.slice/run.scope/cpu.max": "max 100000\n",
+            },
+            3,
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:cpu,cpuacct:/docker/1\n1:name=systemd:/docker/1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "400000\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            4,
+        ),
+        ({"proc/self/cgroup": "nonsense\n", "sys/fs/cgroup/cpu.max": "nonsense"}, 64),
+    ],
+)
+def test_cores_are_those_that_the_container_grants(tmp_path, monkeypatch, files, granted):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert class_run.cores(tmp_path) == granted
+
+
+def test_jobs_are_the_cores_that_the_process_is_bound_to(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
+    assert check.parse_arguments(["."]).jobs == 1
 
 
 # --------------------------------------------------------------------------------------------
@@ -234,6 +364,7 @@ def test_notes_say_which_protections_were_there(monkeypatch):
         ([".", "-timeout", "0"], "whole number"),
         ([".", "-points", "nowhere.toml"], "nowhere.toml: cannot be read"),
         ([".", "-output", "nowhere/x"], "its folder does not exist"),
+        (["nowhere", "-output", "."], ".: is a folder; name a file"),
     ],
 )
 def test_a_bad_option_is_one_line_and_status_2(arguments, said):
@@ -243,6 +374,21 @@ def test_a_bad_option_is_one_line_and_status_2(arguments, said):
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("check.py: ")
+
+
+def test_without_a_home_everything_is_judged(tmp_path):
+    """As in a container: the user has neither HOME nor a line in the table of users."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import pwd\ndef nobody(uid): raise KeyError(uid)\npwd.getpwuid = nobody\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")}
+    environment["PYTHONPATH"] = str(tmp_path / "site")
+    script = ROOT / "benchmarks" / "plain_q1.py"
+    done = run_script("check.py", script, "-only", "perceptron", "-format", "json", env=environment)
+    assert done.stderr == ""
+    (said,) = json.loads(done.stdout)["submissions"]
+    assert said["parts"]["perceptron"]["verdict"] == "correct"
 
 
 def test_ctrl_c_ends_the_children_and_is_one_line(tmp_path):
@@ -286,6 +432,8 @@ HOSTILE = {  # what a perceptron's update_weight does; each ends in a line, and 
     "segfault": "import ctypes; ctypes.string_at(0)",
     "deaf": "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)",
     "stdin": "input()",
+    "channel": "import os, time\nwhile True:\n    for number in range(3, 20):\n"
+    "        try: os.write(number, b'{}\\n')\n        except OSError: pass\n    time.sleep(0.5)",
 }
 
 

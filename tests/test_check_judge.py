@@ -4,6 +4,7 @@ The corpus of programs with known mistakes is judged in test_check_mistakes.py; 
 judges' own branches: what hinders judging, epochs, conventions, certificates, untrusted results.
 """
 
+import io
 import json
 import random
 import subprocess
@@ -11,11 +12,12 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
+import numpy as np
 import pytest
 
-from checks import judge, mistakes
-
-PROBE = Path(judge.__file__).with_name("probe.py")
+from checks import judge, mistakes, verdict
+from checks.sandbox import cage, reply
 
 Q1 = """
 import numpy as np
@@ -84,21 +86,18 @@ class MLP(Perceptron):
 
 def run(folder, script, request, timeout):
     """A child without a sandbox: these programs are our own."""
-    channel = Path(folder) / "results"
-    channel.touch()
-    subprocess.run(
-        [sys.executable, "-I", PROBE, str(channel)],
-        input=json.dumps({**request, "script": str(script)}),
-        text=True,
+    done = subprocess.run(
+        [sys.executable, "-I", cage.CHILD, ""],
+        input=json.dumps({**request, "script": str(script)}).encode(),
         cwd=folder,
         check=False,
         timeout=120,
         capture_output=True,
     )
-    lines = [json.loads(line) for line in channel.read_text().splitlines()]
-    channel.unlink()
-    results = {line["key"]: line["value"] for line in lines if "value" in line}
-    left = [check for check in request["checks"] if check["key"] not in results]
+    results, left, frames = {}, list(request["checks"]), io.BytesIO(done.stdout)
+    while length := int.from_bytes(frames.read(4), "big"):
+        check = left.pop(0)
+        results[check["key"]], _ = reply.read(frames.read(length), check)
     return SimpleNamespace(results=results, ended="crashed" if left else "finished", detail="gone")
 
 
@@ -106,7 +105,7 @@ def judged(folder, program, only=None, question="q1", run=run):
     script = Path(f"hw1-{question}.py")
     (folder / script).write_text(program)
     scripts = {"q1": None, "q2": None, question: script}
-    submission = SimpleNamespace(path=folder, edition="ist-2024", **scripts)
+    submission = SimpleNamespace(path=folder, edition="ist-2024", scripts={}, **scripts)
     return judge.judge_submission(submission, run, only=only)["parts"]
 
 
@@ -194,6 +193,35 @@ def test_what_hinders_judging(tmp_path, monkeypatch, old, new, verdict, named):
     assert ids(found["logistic_regression"]) == named
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("p = softmax(", "p = = softmax(", verdict.SYNTAX_HINT),
+        ("p = softmax(", "while True: pass\n        p = softmax(", verdict.OVERTIME_HINT),
+        (
+            "class LogisticRegression(Perceptron):",
+            "class LogisticRegression(Perceptron):\n    def __init__(self, *_): raise OSError('x')\n",
+            verdict.UNCALLABLE_HINT,
+        ),
+    ],
+)
+def test_the_hint_fits_the_error(tmp_path, monkeypatch, old, new, hint):
+    monkeypatch.setattr("checks.experiments.SHORT", 0.5)
+    found = judged(tmp_path, changed((old, new)), only=["logistic_regression"])
+    (finding,) = found["logistic_regression"]["findings"]
+    assert finding["hint"] == hint
+
+
+@pytest.mark.parametrize("new", ["p[y_i] -= = 1", "import json; json.loads('no')"])
+def test_the_line_of_an_error_is_the_submission_s_own(tmp_path, new):
+    program = changed(("p[y_i] -= 1", new))
+    line = program[: program.index(new)].count("\n") + 1
+    found = judged(tmp_path, program, only=["logistic_regression"])
+    (finding,) = found["logistic_regression"]["findings"]
+    assert finding["explanation"].count("(line ") == 1
+    assert f"(line {line})" in finding["explanation"]
+
+
 Q2 = """
 import torch
 from torch import nn
@@ -240,8 +268,13 @@ def test_question_2(tmp_path):
     assert ids(parts["torch_train_batch"]) == ["loss_tensor_returned"]
 
 
+def packed(value):
+    """As a child sends it."""
+    return msgspec.msgpack.encode(value, enc_hook=lambda a: [list(a.shape), a.tobytes()])
+
+
 def nonsense(random_, depth=0):
-    """Any JSON value."""
+    """Any value that a child may send."""
     kinds = [None, True, -1, 3.5, "nan", "x" * 30, "inf"]
     if depth < 3 and random_.random() < 0.7:
         if random_.random() < 0.5:
@@ -252,19 +285,21 @@ def nonsense(random_, depth=0):
 
 
 def replaced(value, random_):
-    """A JSON value with some of its parts replaced by nonsense."""
+    """A value with some of its parts replaced by nonsense."""
     if random_.random() < 0.03:
         return nonsense(random_)
     if isinstance(value, dict):
         return {name: replaced(part, random_) for name, part in value.items()}
     if isinstance(value, list):
         return [replaced(part, random_) for part in value[:20]]
+    if isinstance(value, np.ndarray) and random_.random() < 0.1:
+        return value.ravel()[: random_.randrange(3)] * np.nan
     return value
 
 
 @pytest.mark.parametrize("question", ["q1", "q2"])
 def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, question):
-    """The child is not trusted: whatever JSON comes from it ends in a verdict for each part."""
+    """The child is not trusted: whatever comes from it ends in a verdict for each part."""
     recorded = {}
 
     def record(folder, script, request, timeout):
@@ -279,7 +314,12 @@ def test_nonsense_from_the_child_is_judged_without_error(tmp_path, monkeypatch, 
         random_ = random.Random(seed)
 
         def lie(folder, script, request, timeout, random_=random_):
-            results = {key: replaced(value, random_) for key, value in recorded.items()}
+            checks = {check["key"]: check for check in request["checks"]}
+            results = {
+                key: reply.typed(packed(replaced(value, random_)), checks[key])
+                for key, value in recorded.items()
+                if key in checks
+            }
             return SimpleNamespace(results=results, ended="finished", detail="")
 
         parts = judged(tmp_path, program, question=question, run=lie)

@@ -1,5 +1,6 @@
 """The child process of check.py: whatever a program does, it ends in its line, and soon."""
 
+import math
 import os
 import signal
 import subprocess
@@ -9,65 +10,68 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from checks import sandbox
+import checks.sandbox.run as sandbox
+from checks.child import limits
+from checks.sandbox import cage, reply
 
-# A stand-in for checks/probe.py: a check calls the function of the script that it is named after.
-PROBE = """
-    import json, os, runpy, sys
-    channel = sys.argv[1]
-    channel = os.fdopen(int(channel), "w") if channel.isdigit() else open(channel, "w")
-    request = json.load(sys.stdin)
-    sys.path.insert(0, os.getcwd())
+# checks/child/main.py, but a check calls the function of the script that it is named after.
+CHILD = f"""
+import importlib.util, types
+spec = importlib.util.spec_from_file_location("child_main", {str(cage.CHILD)!r})
+child = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(child)
+part = child.part
 
-    def say(**said):
-        channel.write(json.dumps(said) + "\\n")
-        channel.flush()
+def run_check(loaded, check):
+    return getattr(loaded.module, check["key"])()
 
-    functions = {}
-    for check in request["checks"]:
-        say(key=check["key"], started=True)
-        try:
-            functions = functions or runpy.run_path(request["script"])
-            value = functions[check["key"]]()
-        except BaseException as error:
-            value = {"error": {"type": type(error).__name__, "message": str(error)[:200]}}
-        say(key=check["key"], value=value)
+calls = types.SimpleNamespace(run_check=run_check)
+child.part = lambda name: calls if name == "calls_models" else part(name)
+child.main()
 """
 
 
 @pytest.fixture(autouse=True)
-def probe(tmp_path, monkeypatch):
-    path = tmp_path / "probe.py"
-    path.write_text(textwrap.dedent(PROBE))
-    monkeypatch.setattr(sandbox, "PROBE", path)
+def child(tmp_path, monkeypatch):
+    path = tmp_path / "child.py"
+    path.write_text(CHILD)
+    monkeypatch.setattr(cage, "CHILD", path)
+    known = reply.type_of
+    monkeypatch.setattr(
+        reply, "type_of", lambda check: Any if check["kind"] == "calls" else known(check)
+    )
     return path
 
 
 @pytest.fixture(params=["namespaces", "no namespaces"])
-def warden(request, tmp_path, monkeypatch):
+def system(request, monkeypatch):
     """With what the system offers, and as on a system that offers no namespaces."""
+    cage.protections.cache_clear()
     if request.param == "no namespaces":
-        text = sandbox.WARDEN.read_text()
-        assert "libc.unshare(flags) != 0" in text
-        path = tmp_path / "warden.py"
-        path.write_text(text.replace("libc.unshare(flags) != 0", "True"))
-        monkeypatch.setattr(sandbox, "WARDEN", path)
-    return request.param
+        monkeypatch.setattr(cage, "UNSHARE", ["false"])
+    yield request.param
+    cage.protections.cache_clear()
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Run functions of a script in a sandbox; the script has a `marker` in its processes' names."""
+    """Run functions of a script in a sandbox, after its imports."""
 
-    def run_(script, *keys, timeout=5, **options):
+    def run_(script, *keys, timeout=5, clock=None, stop=None):
         folder = tmp_path / "submission"
         folder.mkdir(exist_ok=True)
         (folder / "hw1-q1.py").write_text(textwrap.dedent(script))
-        request = {"checks": [{"key": key} for key in keys]}
-        return sandbox.run(folder, "hw1-q1.py", request, timeout, **options)
+        checks = [{"key": "load", "kind": "load"}, *({"key": k, "kind": "calls"} for k in keys)]
+        clock = clock or sandbox.Clock(timeout)
+        outcome = sandbox.run(folder, "hw1-q1.py", {"checks": checks}, clock, stop)
+        outcome.load = outcome.results.pop("load", None)
+        return outcome
 
     return run_
 
@@ -84,27 +88,31 @@ def processes_with(word):
     return found
 
 
-def test_numbers_come_back_and_prints_do_not_matter(run, warden):
+def test_numbers_come_back_and_prints_do_not_matter(run, system):
     outcome = run(
         """
-        import sys
-        print("x" * 200_000)
-        print("y" * 200_000, file=sys.stderr)
+        import numpy as np, os, sys
         def numbers(): return [1, 0.5, float("nan"), float("inf"), -float("inf")]
-        def last(): print("z" * 200_000); return "done"
+        def last():
+            print("z" * 200_000)
+            os.write(1, b"x" * 200_000)
+            os.write(2, b"y" * 200_000)
+            return "done"
         """,
         "numbers",
         "last",
     )
-    assert outcome.results == {"numbers": [1, 0.5, "nan", "inf", "-inf"], "last": "done"}
+    one, half, nan, inf, minus_inf = outcome.results.pop("numbers")
+    assert (one, half, inf, minus_inf) == (1, 0.5, math.inf, -math.inf)
+    assert math.isnan(nan)
+    assert outcome.results == {"last": "done"}
     assert outcome.ended == "finished"
-    assert len(outcome.stderr_tail) <= sandbox.STDERR_KEPT
-    assert set(outcome.isolation) <= set(sandbox.PROTECTIONS)
-    if warden == "no namespaces":
-        assert outcome.isolation == ["limits on processor time, memory and files"]
+    assert cage.protections() in cage.LEVELS
+    if system == "no namespaces":
+        assert cage.protections() == (cage.LIMITS,)
 
 
-def test_surroundings_are_clean_and_its_own(run, warden, monkeypatch):
+def test_surroundings_are_clean_and_its_own(run, system, monkeypatch):
     monkeypatch.setenv("SECRET", "s3cret")
     outcome = run(
         """
@@ -128,7 +136,7 @@ def test_surroundings_are_clean_and_its_own(run, warden, monkeypatch):
     assert outcome.results["standard_input"] == ""
 
 
-def test_what_a_program_may_raise_spoils_no_other_check(run, warden, tmp_path):
+def test_what_a_program_may_raise_spoils_no_other_check(run, system, tmp_path):
     outside = tmp_path / "outside"
     outcome = run(
         f"""
@@ -162,7 +170,7 @@ def test_what_a_program_may_raise_spoils_no_other_check(run, warden, tmp_path):
     assert outcome.results["deletes"] is None
     assert (tmp_path / "submission" / "hw1-q1.py").exists()  # it had a copy
     assert "network" in types  # refused by the system, or no such address
-    assert outside.exists() == ("files read-only outside its folder" not in outcome.isolation)
+    assert outside.exists() == (cage.FILES not in cage.protections())
 
 
 ENDINGS = {
@@ -172,11 +180,11 @@ ENDINGS = {
         + "signal.signal(n, signal.SIG_IGN)\ntime.sleep(100)",
         "timeout",
     ),
-    "quits": ("import os; os._exit(0)", "crashed"),
+    "quits": ("import posix; posix._exit(0)", "crashed"),
     "segfault": ("import ctypes; ctypes.string_at(0)", "crashed"),
     "suicide": ("import os; os.kill(os.getpid(), 9)", "crashed"),
     "huge": ("return [0.123456789] * 10**6", "flood"),
-    "closes": ("import os, time; os.closerange(0, 100); time.sleep(100)", "crashed"),
+    "closes": ("import os, time; os.closerange(0, 100); time.sleep(100)", "timeout"),
     "shouts": (
         "import os, sys\nwhile True: os.write(1, bytes(2**16)); os.write(2, bytes(2**16))",
         "timeout",
@@ -209,8 +217,8 @@ def test_what_ends_it_is_named_and_what_was_done_counts(run, name):
     outcome = run(script, "first", "check", timeout=1 if ended == "timeout" else 20)
     assert outcome.ended == ended, outcome
     assert outcome.results["first"] == 1
+    assert outcome.overtime == (ended == "timeout")
     if ended != "finished":
-        assert outcome.at in ("check", None)
         assert outcome.detail
         assert "\n" not in outcome.detail
         assert "check" not in outcome.results
@@ -222,8 +230,8 @@ def test_what_ends_it_is_named_and_what_was_done_counts(run, name):
 
 
 @pytest.mark.parametrize("ended", ["by itself", "killed"])
-def test_nothing_it_starts_outlives_it(run, warden, ended):
-    marker = f"outlives-{os.getpid()}-{warden.replace(' ', '')}-{ended.replace(' ', '')}"
+def test_nothing_it_starts_outlives_it(run, system, ended):
+    marker = f"outlives-{os.getpid()}-{system.replace(' ', '')}-{ended.replace(' ', '')}"
     outcome = run(
         f"""
         import os, subprocess, sys, time
@@ -247,7 +255,29 @@ def test_nothing_it_starts_outlives_it(run, warden, ended):
     assert not processes_with(marker)
 
 
-def test_killing_its_parent_does_not_help_it(run, warden):
+def test_a_process_that_it_forks_does_not_reply(run):
+    outcome = run(
+        """
+        import multiprocessing, os, time
+        def forks():
+            if os.fork() == 0:
+                return "the copy"
+            os.wait()
+            return 1
+        def starts():
+            process = multiprocessing.get_context("fork").Process(target=forks)
+            process.start()
+            process.join()
+            return process.exitcode
+        """,
+        "forks",
+        "starts",
+    )
+    assert outcome.results == {"forks": 1, "starts": 0}
+    assert outcome.ended == "finished"
+
+
+def test_killing_its_parent_does_not_help_it(run, system):
     outcome = run(
         """
         import os, signal, time
@@ -261,7 +291,7 @@ def test_killing_its_parent_does_not_help_it(run, warden):
         "parent",
     )
     assert outcome.results["first"] == 1
-    assert outcome.ended == ("finished" if "processes shut in" in outcome.isolation else "crashed")
+    assert outcome.ended == ("finished" if cage.NETWORK in cage.protections() else "crashed")
 
 
 def test_time_is_counted_for_each_check(run):
@@ -275,30 +305,152 @@ def test_time_is_counted_for_each_check(run):
         timeout=1,
     )
     assert outcome.ended == "finished"
+    assert not outcome.overtime
 
 
-def test_forged_and_broken_lines_are_let_pass(run):
-    outcome = run(
-        r"""
-        import os
-        def write(text):
-            for channel in range(3, 20):
-                try: os.write(channel, text)
-                except OSError: pass
-        def first():
-            write(b'not json\n[1, 2]\n{"key": 5, "value": 1}\n' + b"[" * 100_000 + b"\n")
-            write(b'{"key": "first", "value": ' + b"9" * 5000 + b"}\n\xff\xfe\n")
-            return 1
-        """,
-        "first",
-    )
+def test_imports_have_a_time_of_their_own(run):
+    outcome = run("import time\npause = time.sleep(1.5)\ndef first(): return 1", "first", timeout=1)
+    assert outcome.load["failed"] == []
     assert outcome.results == {"first": 1}
+
+
+def test_imports_that_never_end_are_ended(run, monkeypatch):
+    monkeypatch.setattr(sandbox, "IMPORTS", 1)
+    outcome = run("import time\npause = time.sleep(99)\ndef first(): return 1", "first")
+    assert (outcome.ended, outcome.detail) == ("timeout", "was stopped after 1 seconds")
+    assert outcome.results == {}
+
+
+def test_all_children_of_a_submission_share_one_clock(run):
+    clock = sandbox.Clock(5)
+    clock.end = time.monotonic() + 2
+    script = "import time\ndef a(): time.sleep(1.5)\nb = c = a"
+    for _ in range(2):
+        outcome = run(script, "a", "b", "c", clock=clock)
+        assert outcome.ended == "timeout"
+        assert "of the whole submission" in outcome.detail
+        assert outcome.overtime
+        assert "c" not in outcome.results
+
+
+CHANNELS = """
+import os, time
+
+def write(data):
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, data)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "ended"),
+    [
+        (r"b'{}\n{}\n'", "flood"),  # a length beyond all replies
+        (r"b'\0\0\0\2{}'", "nonsense"),
+        (r"b'\0\0\0\0'", "nonsense"),
+        (r"b'\0'", "timeout"),  # a frame that never ends: its length, and then a byte at a time
+    ],
+)  # fmt: skip
+def test_nothing_that_is_sent_prolongs_a_check(run, data, ended):
+    body = f"write(b'\\0\\1\\0\\0') or [write({data}) or time.sleep(0.3) for _ in range(600)]"
+    if ended != "timeout":
+        body = f"[write({data}) or time.sleep(0.3) for _ in range(600)]"
+    outcome = run(
+        f"{CHANNELS}\ndef first(): return 1\ndef check(): {body}", "first", "check", timeout=1
+    )
+    assert outcome.ended == ended
+    assert outcome.results == {"first": 1}
+    assert outcome.detail
+    assert "\n" not in outcome.detail
+
+
+def test_a_limit_within_a_limit_does_not_replace_it():
+    for inner, outer in ((60, 0.05), (0.05, 60)):
+        too_long = pytest.raises(limits.TooLong, match=r"than 0\.05 seconds")
+        with too_long, limits.time_limit(outer), limits.time_limit(inner):
+            while True:
+                pass
+
+
+# --------------------------------------------------------------------------------------------
+# Replies
+
+
+NUMPY = {"key": "mlp/epoch", "kind": "numpy", "role": "mlp"}
+ARRAY = [[1, 3], np.array([math.nan, math.inf, -2.5]).tobytes()]
+
+
+def packed(value):
+    return msgspec.msgpack.encode(value)
+
+
+def test_a_reply_keeps_arrays_nan_and_inf():
+    said = {
+        "calls": [{"after": {"W": ARRAY}, "returned": {"kind": "number", "data": [[], b"\0" * 8]}}]
+    }
+    frame = packed({"key": "mlp/epoch", "value": said, "overtime": True})
+    value, overtime = reply.read(frame, NUMPY)
+    assert overtime
+    np.testing.assert_array_equal(value["calls"][0]["after"]["W"], [[math.nan, math.inf, -2.5]])
+    assert value["calls"][0]["returned"]["data"] == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (7, "object"),
+        ({"calls": [{"after": {"W": "x"}}]}, "$.calls[0].after[...]"),
+        ({"calls": [{"after": {"W": [[2, 2], b"\0" * 8]}}]}, "$.calls[0].after[...]"),
+        (
+            {"calls": [{"after": {"W": [[200_001], bytes(8 * 200_001)]}}]},
+            "more than 200,000 numbers",
+        ),
+        ({"calls": [{"notes": [3]}]}, "$.calls[0].notes[0]"),
+        ({"error": {"type": "ValueError"}}, "message"),
+        ({"layout": {"W": {"path": "W"}}}, "transposed"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_that_names_the_place(said, place):
+    value = reply.typed(packed(said), NUMPY)
+    assert value.keys() == {"error"}
+    assert place in value["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\xc1",
+        b"\x91" * 100_000,
+        packed([1]),
+        packed({"key": 1}),
+        packed({"key": "other", "value": 1}),
+    ],
+)
+def test_a_frame_that_is_no_reply_is_refused(frame):
+    with pytest.raises(ValueError, match=r"not a reply|replied to"):
+        reply.read(frame, NUMPY)
+
+
+def test_a_reply_of_another_type_costs_one_check(run, monkeypatch):
+    monkeypatch.setattr(reply, "type_of", lambda check: reply.Load)
+    outcome = run(
+        "def odd(): return {'classes': 3}\ndef even(): return {'notes': ['x']}", "odd", "even"
+    )
+    assert "$.classes" in outcome.results["odd"]["error"]["message"]
+    assert outcome.results["even"] == {"notes": ["x"]}
+
+
+# --------------------------------------------------------------------------------------------
 
 
 def test_packages_of_the_user_are_found_and_the_project_is_not(run, tmp_path, monkeypatch):
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "own_package.py").write_text("number = 3")
-    places = os.pathsep.join(["", str(tmp_path / "packages"), "/nowhere", str(sandbox.HERE.parent)])
+    places = os.pathsep.join(["", str(tmp_path / "packages"), "/nowhere", str(cage.CHECKS.parent)])
     monkeypatch.setenv("PYTHONPATH", places)
     outcome = run(
         """
@@ -322,41 +474,43 @@ def test_it_can_be_stopped_from_outside(run):
     assert outcome.ended == "stopped"
 
 
-def test_it_goes_with_the_program_that_started_it(tmp_path, probe):
+def test_it_goes_with_the_program_that_started_it(tmp_path, child):
     folder = tmp_path / "submission"
     folder.mkdir()
     (folder / "hw1-q1.py").write_text("def loop():\n    while True: pass\n")
-    request = {"checks": [{"key": "loop"}]}
+    checks = [{"key": "load", "kind": "load"}, {"key": "loop", "kind": "calls"}]
     program = f"""
-import sys
 from pathlib import Path
-from checks import sandbox
-sandbox.PROBE = Path({str(probe)!r})
-sandbox.run({str(folder)!r}, "hw1-q1.py", {request!r}, 60)
+from checks.sandbox import cage, run
+cage.CHILD = Path({str(child)!r})
+run.run({str(folder)!r}, "hw1-q1.py", {{"checks": {checks!r}}}, run.Clock(60))
 """
     process = subprocess.Popen(
         [sys.executable, "-c", program],
-        cwd=sandbox.HERE.parent,
+        cwd=cage.CHECKS.parent,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     try:
         deadline = time.monotonic() + 30
-        while len(processes_with(str(probe))) < 2:  # it itself, and what it started
+        while len(processes_with(str(child))) < 2:  # it itself, and what it started
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    while processes_with(str(probe)):
+    while processes_with(str(child)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
-def test_without_posix_results_come_through_a_file(run, monkeypatch):
-    monkeypatch.setattr(sandbox, "POSIX", False)
-    outcome = run(
-        "def first(): return 1\ndef loop():\n    while True: pass", "first", "loop", timeout=1
-    )
-    assert outcome.results == {"first": 1}
-    assert outcome.ended == "timeout"
-    assert outcome.isolation == []
+def test_without_util_linux_there_is_a_process_and_its_time(run, monkeypatch):
+    cage.protections.cache_clear()
+    monkeypatch.setattr(cage, "DIE_WITH_PARENT", ["no-such-command"])
+    try:
+        script = "def first(): return 1\ndef loop():\n    while True: pass"
+        outcome = run(script, "first", "loop", timeout=1)
+        assert outcome.results == {"first": 1}
+        assert outcome.ended == "timeout"
+        assert cage.protections() == ()
+    finally:
+        cage.protections.cache_clear()

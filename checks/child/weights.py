@@ -1,4 +1,4 @@
-"""Finds a NumPy model's parameters by their shapes, sets and reads them (part of probe.py; in the child).
+"""Finds a NumPy model's parameters by their shapes, sets and reads them (runs in the child).
 
 A place is a path from the model: attribute names, keys and indices. Weights may be transposed, biases
 have any of the shapes (h,), (h, 1), (1, h), or be a further column of the weights; all may lie in

@@ -1,16 +1,16 @@
-"""Runs one check on the submission's PyTorch models and train_batch (part of probe.py; in the child)."""
+"""Runs one check on the submission's PyTorch models and train_batch (runs in the child)."""
 
 import numpy as np
-import probe_calls as calls
-import probe_load as loading
 import torch
-from probe_limits import TooLong, described_error, time_limit
 from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from . import arguments as calls
+from . import load as loading
+from .limits import TooLong, described_error, time_limit
+
 DROPOUTS = ("dropout", "dropout_", "dropout1d", "alpha_dropout", "feature_alpha_dropout")
-CHANCE = ("bernoulli", "bernoulli_", "rand", "rand_like")
 
 
 def run_check(loaded, check):
@@ -133,15 +133,13 @@ class Dropouts(TorchFunctionMode):
 
     def __init__(self, neutral):
         super().__init__()
-        self.neutral, self.events, self.chance = neutral, [], False
+        self.neutral, self.events = neutral, []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name in DROPOUTS and (args or "input" in kwargs):
             return self.dropout(func, *args, **kwargs)
-        if name in CHANCE:
-            self.chance = True
         return func(*args, **kwargs)
 
     def dropout(self, func, input, p=0.5, training=None, inplace=False, train=None):
@@ -175,7 +173,7 @@ def evaluation(model, check):
     model.eval()
     with Dropouts(neutral=True) as mode:
         outputs = model(inputs(check))
-    found = {"outputs": calls.described(outputs), "events": mode.events, "own_chance": mode.chance}
+    found = {"outputs": calls.described(outputs), "events": mode.events}
     weight = check.get("weight")
     if weight is not None and isinstance(outputs, torch.Tensor) and outputs.requires_grad:
         weight = torch.tensor(weight, dtype=torch.float32)
@@ -195,7 +193,7 @@ def training(model, check):
     model.train()
     with torch.no_grad(), Dropouts(neutral=False) as mode:
         outputs = model(inputs(check))
-    return {"outputs": calls.described(outputs), "events": mode.events, "own_chance": mode.chance}
+    return {"outputs": calls.described(outputs), "events": mode.events}
 
 
 def chance(model, check):

@@ -1,5 +1,6 @@
 """Which files of a submission's folder matter: listed within limits, copied, their digest."""
 
+import collections
 import hashlib
 import os
 import shutil
@@ -9,6 +10,7 @@ MAX_FILES = 2000
 MAX_FILE = 2 * 2**20  # bytes
 MAX_TOTAL = 20 * 2**20  # bytes
 MAX_DEPTH = 8
+MAX_LISTED = 50_000  # files that are looked at
 
 IGNORED_FOLDERS = {
     "__macosx",
@@ -31,34 +33,52 @@ ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".rar", ".7z"}
 def is_ignored(folder):
     """Whether a folder holds nothing of the student's: hidden, an environment, a cache, plots."""
     name = folder.name.lower()
-    return name.startswith(".") or name in IGNORED_FOLDERS or (folder / "pyvenv.cfg").exists()
+    hidden = name.startswith(".") or name in IGNORED_FOLDERS
+    return hidden or os.path.exists(folder / "pyvenv.cfg")
 
 
-def files(folder):
+def walk(folder):
+    """The paths of the files in `folder` and below, those nearer to it first.
+
+    Folders that may not be read, ignored ones and links to folders are left out.
+    """
+    waiting, listed = collections.deque([(Path(folder), 0)]), 0
+    while waiting and listed < MAX_LISTED:
+        place, depth = waiting.popleft()
+        try:
+            names = sorted(os.listdir(place))
+        except OSError:
+            continue
+        for path in (place / name for name in names):
+            listed += 1
+            if not os.path.isdir(path):
+                yield path
+            elif depth < MAX_DEPTH and not os.path.islink(path) and not is_ignored(path):
+                waiting.append((path, depth + 1))
+
+
+def files(folder, always=()):
     """The files of `folder` that a run may need, as paths relative to it, sorted.
 
-    Links are followed to files inside the folder alone. Stops at `MAX_FILES` files and `MAX_TOTAL`
-    bytes; larger files, data and figures are left out.
+    Links are followed to files inside the folder alone. `always`, relative paths, come first, then
+    scripts, then what lies nearer, up to `MAX_FILES` files and `MAX_TOTAL` bytes; larger files,
+    data and figures are left out.
     """
     folder = Path(folder).resolve()
-    found, total = [], 0
-    for place, folders, names in os.walk(folder):
-        place = Path(place)
-        if len(place.relative_to(folder).parts) >= MAX_DEPTH:
-            folders.clear()
-        folders[:] = sorted(n for n in folders if not is_ignored(place / n))
-        for name in sorted(names):
-            path = place / name
-            if path.suffix.lower() in IGNORED_SUFFIXES | ARCHIVES or not _is_inside(path, folder):
-                continue
-            size = path.stat().st_size
-            if size > MAX_FILE or total + size > MAX_TOTAL:
-                continue
+    wanted = [folder / name for name in always]
+    below = [p for p in walk(folder) if p.suffix.lower() not in IGNORED_SUFFIXES | ARCHIVES]
+    wanted += sorted(below, key=lambda path: path.suffix.lower() != ".py")
+    found, total = set(), 0
+    for path in dict.fromkeys(wanted):
+        if len(found) == MAX_FILES:
+            break
+        if not _is_inside(path, folder):
+            continue
+        size = os.path.getsize(path)
+        if size <= MAX_FILE and total + size <= MAX_TOTAL:
             total += size
-            found.append(path.relative_to(folder))
-            if len(found) == MAX_FILES:
-                return found
-    return found
+            found.add(path.relative_to(folder))
+    return sorted(found)
 
 
 def _is_inside(path, folder):
@@ -69,9 +89,9 @@ def _is_inside(path, folder):
         return False
 
 
-def copy(folder, target):
+def copy(folder, target, always=()):
     """Copy the files of `folder` to the folder `target`, as the files' contents, never as links."""
-    for name in files(folder):
+    for name in files(folder, always):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copyfile(Path(folder) / name, target / name)
@@ -79,12 +99,12 @@ def copy(folder, target):
             continue
 
 
-def digest(folder, more=()):
+def digest(folder, more=(), always=()):
     """SHA-256 of the files of `folder`, their names, and the strings `more`, in hexadecimal."""
     total = hashlib.sha256()
     for text in more:
         total.update(repr(text).encode("utf-8", "surrogateescape"))
-    for name in files(folder):
+    for name in files(folder, always):
         try:
             content = (Path(folder) / name).read_bytes()
         except OSError:

@@ -1,4 +1,4 @@
-"""Loads a submission's script without running its program (part of probe.py; runs in the child).
+"""Loads a submission's script without running its program (runs in the child).
 
 The script is executed statement by statement: imports, definitions and assignments, but no call of
 main(), no loop, no `if __name__ == "__main__"`. A package that is not installed is replaced by a
@@ -13,7 +13,8 @@ import sys
 import types
 
 import numpy as np
-from probe_limits import TooLong, described_error, time_limit
+
+from .limits import TooLong, described_error, time_limit
 
 MAIN_CALL = ("main", "run", "train", "test", "experiment", "plot", "exit", "quit", "print", "input")
 KEPT_CALLS = ("sys.path", "seterr", "seed", "set_default_dtype", "use", "filterwarnings")

@@ -1,4 +1,4 @@
-"""Calls a submission's functions whatever their arguments are named (part of probe.py; in the child).
+"""Calls a submission's functions whatever their arguments are named (runs in the child).
 
 An argument is filled by its name where the name tells, else by its place in the skeleton, else by a
 plausible guess.
@@ -136,17 +136,17 @@ def call(function, core, known, always=()):
 
 
 def described(value, depth=0):
-    """What a value is, in JSON: kind, shape, dtype and numbers."""
+    """What a value is: its kind, shape, dtype and numbers, see checks/sandbox/reply.py."""
     if value is None:
         return {"kind": "none"}
     if type(value).__module__.startswith("torch") and hasattr(value, "detach"):
         found = described(value.detach().cpu().numpy())
         return {**found, "kind": "tensor", "requires_grad": bool(value.requires_grad)}
     if isinstance(value, (bool, np.bool_)):
-        return {"kind": "number", "dtype": "bool", "data": float(value)}
+        return {"kind": "number", "dtype": "bool", "data": numbers(value)}
     if isinstance(value, (int, float, np.number)) and not isinstance(value, complex):
         dtype = value.dtype.kind if isinstance(value, np.generic) else type(value).__name__[0]
-        return {"kind": "number", "dtype": dtype, "data": float(value)}
+        return {"kind": "number", "dtype": dtype, "data": numbers(value)}
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biuf" or value.size > 20_000:
             return {"kind": "array", "dtype": value.dtype.kind, "shape": list(value.shape)}
@@ -176,5 +176,5 @@ def described(value, depth=0):
 
 
 def numbers(array):
-    """A nested list of Python floats."""
-    return np.asarray(array, dtype=float).tolist()
+    """A copy as float64, which later steps do not change."""
+    return np.array(array, dtype=float)

@@ -1,4 +1,4 @@
-"""Runs one check on a NumPy model of the submission (part of probe.py; in the child).
+"""Runs one check on a NumPy model of the submission (runs in the child).
 
 A check is {"role", "dims": [n_classes, n_features, hidden_size], "calls": [...]}. All of its calls go
 to one model; each may first set the parameters, and reports them before and after.
@@ -7,10 +7,11 @@ to one model; each may first set the parameters, and reports them before and aft
 import ast
 
 import numpy as np
-import probe_calls as calls
-import probe_load as loading
-import probe_weights as weights
-from probe_limits import TooLong, described_error, time_limit
+
+from . import arguments as calls
+from . import load as loading
+from . import weights
+from .limits import TooLong, described_error, time_limit
 
 CORE = {"learning_rate": 0.5, "l2_penalty": 0.0}
 
@@ -170,7 +171,7 @@ class Player:
         }
 
     def reading(self, before=None, brief=False):
-        """The parameters as nested lists; of many numbers (brief) what sums them up."""
+        """The parameters; of many numbers (brief) what sums them up."""
         if self.layout is None:
             self.make_layout()
         if self.layout is None:
@@ -299,10 +300,4 @@ def summary(value):
         "min": float(flat.min()),
         "max": float(flat.max()),
         "zeros": int(np.count_nonzero(flat == 0)),
-        "last_column": [float(value[:, -1].mean()), float(value[:, -1].std())]
-        if value.ndim == 2
-        else None,
-        "first_column": [float(value[:, 0].mean()), float(value[:, 0].std())]
-        if value.ndim == 2
-        else None,
     }

@@ -1,0 +1,1 @@
+"""Runs a submission in a child process that can do little harm, in a stated time."""

@@ -1,0 +1,1 @@
+"""What was handed in: finding submissions, unpacking zips, the files that matter, reading a script."""
