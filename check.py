@@ -34,6 +34,8 @@ except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"check.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 WRITERS = {
     "json": machine_formats.write_json,

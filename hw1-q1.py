@@ -25,6 +25,8 @@ except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"hw1-q1.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 # --------------------------------------------------------------------------------------------
 # Models

@@ -36,6 +36,8 @@ except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"hw1-q2.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 SCRIPT = "hw1-q2.py"
 

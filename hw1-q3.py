@@ -27,6 +27,8 @@ except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"hw1-q3.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 MAX_D, MAX_K = 30, 200  # 496 features and a K x 496 matrix A_Theta: seconds, not gigabytes
 MAX_ENTRIES = 10**7  # of a matrix of examples, 80 MB

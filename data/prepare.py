@@ -40,6 +40,8 @@ except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
     print(f"data/prepare.py: the package {error.name} is missing; {advice}", file=sys.stderr)
     sys.exit(2)
+except KeyboardInterrupt:
+    sys.exit(130)
 
 DOWNLOADS = {"intel": "intel_landscapes", "octmnist": "octmnist", "cifar10": "cifar10"}
 
