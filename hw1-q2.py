@@ -40,6 +40,7 @@ except KeyboardInterrupt:
     sys.exit(130)
 
 SCRIPT = "hw1-q2.py"
+EPOCH_LINE = "train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}"
 
 
 # --------------------------------------------------------------------------------------------
@@ -170,9 +171,7 @@ def device(text):
     try:
         torch.zeros(1, device=text).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise argparse.ArgumentTypeError(
-            f"{text} is not available on this machine (cpu always is)"
-        ) from error
+        raise argparse.ArgumentTypeError(f"{text} is not available here; use cpu") from error
     return text
 
 
@@ -198,7 +197,6 @@ def train(opt, names, data):
     generator = torch.Generator().manual_seed(opt.seed)
     model, optimizer = build(opt, data.n_classes, train_X.bytes.shape[1])
     criterion = nn.CrossEntropyLoss()
-    count = math.ceil(len(train_X) / opt.batch_size)
     several = dist.is_initialized()  # processes, under torchrun
     books = torchrun.RankRun if several else Run
     run = books(SCRIPT, opt, data, names, FIGURES[opt.model], torch.get_num_threads())
@@ -219,15 +217,13 @@ def train(opt, names, data):
         for _ in run.epochs():
             with run.clock("training"):
                 batches = shuffled_batches(train_X, opt.batch_size, generator)
-                batches = run.watched_batches(batches, count)
+                batches = run.watched_batches(batches, math.ceil(len(train_X) / opt.batch_size))
                 train_loss = an_epoch(batches, learner, optimizer, criterion)
             with run.clock("evaluation"):
                 val_loss, val_acc = evaluate(model, val_X, val_X.y, criterion)
-            line = (
-                f"train loss: {train_loss:.4f} | val loss: {val_loss:.4f} | val acc: {val_acc:.4f}"
-            )
+            numbers = {"train_loss": train_loss, "val_loss": val_loss, "val_acc": val_acc}
             state = torch_state.state(model, optimizer, generator)
-            run.end_epoch(line, state, train_loss=train_loss, val_loss=val_loss, val_acc=val_acc)
+            run.end_epoch(EPOCH_LINE.format(**numbers), state, **numbers)
 
         run.say(f"Training took {run.duration()}")
         logits, gold = all_logits(model, test_X).cpu().numpy(), data.arrays["test_labels"]

@@ -28,7 +28,7 @@ TIMEOUT = 60  # seconds; a batch takes milliseconds, a checkpoint on a slow disk
 GRACE = 2  # seconds in which torchrun ends the other ranks, once rank 0 has failed
 LOST = (
     f"another process of this run has died, was stopped, or has not answered for {TIMEOUT} seconds; "
-    "-resume goes on from the last checkpoint, if there is one"
+    "-resume continues from the last checkpoint, if there is one"
 )
 
 
@@ -47,7 +47,7 @@ def run_script(main):
             notice(LOST)
         else:
             traceback.print_exc()
-    if rank and status:
+    if rank and 0 < status < 128:  # else it was stopped, as rank 0 was, which says so
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         time.sleep(GRACE)  # torchrun ends this process here if rank 0 has failed, and has said why

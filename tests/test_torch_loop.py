@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import plain_q2
@@ -240,11 +241,10 @@ def test_training_in_bfloat16_learns_as_in_float32(q2, blank_figures, tmp_path, 
     assert losses["bfloat16"][-1] == pytest.approx(last, abs=(first - last) / 4)
 
 
-def test_a_model_without_a_branch_in_build_is_an_error(q2, monkeypatch, tmp_path, tiny_npz):
+def test_a_model_without_a_branch_in_build_is_an_error(q2):
     """And never trained as another one."""
-    monkeypatch.setitem(q2.FIGURES, "resnet", q2.FIGURES["mlp"])
     with pytest.raises(NotImplementedError, match="resnet"):
-        q2.main(["resnet", "-data_path", tiny_npz, "-plots_dir", tmp_path])
+        q2.build(SimpleNamespace(model="resnet", device="cpu"), 3, 10)
 
 
 @pytest.mark.parametrize("model", ["logistic_regression", "mlp"])
