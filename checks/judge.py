@@ -65,8 +65,10 @@ def judge_submission(submission, run, edition=None, only=None, timeout=30):
 def unreadable(error):
     """The report of a part whose script cannot be read, whatever the part."""
     version = ".".join(map(str, sys.version_info[:2]))
-    hint = f"If it runs elsewhere, that Python is newer than this one, {version}."
-    found = finding("uncallable", "The script cannot be read", error, hint)
+    hint = f"If it runs elsewhere, that is another version of Python than this one, {version}."
+    found = finding(
+        "uncallable", "The script cannot be read", error, hint if "SyntaxError" in error else ""
+    )
     return {"verdict": "uncallable", "findings": [found]}
 
 
