@@ -5,7 +5,7 @@ import os
 import unicodedata
 
 import pytest
-from conftest import run_script
+from conftest import ROOT, run_script
 
 PROGRAM = """
 import numpy as np
@@ -68,6 +68,13 @@ FAILING = {  # {name: (what is replaced, by what, the reason that is given)}
     ),
 }
 
+REMARKED = {  # {name: [(what is replaced, by what), ...]}
+    "mistake": [("self.W[guess] -= x_i", "pass")],
+    "strict": [("weight(self, x_i, y_i, **kwargs)", "weight(self, x, label, learning_rate=1)"),
+               ("guess != y_i", "guess != label"), ("dot(x_i)", "dot(x)"),
+               ("self.W[y_i] += x_i", "self.W[label] += x"), ("-= x_i", "-= x")],
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
@@ -79,6 +86,11 @@ def found(tmp_path_factory):
         programs[name] = PROGRAM.replace("import utils", "import utils, no_such_package").replace(
             old, new
         )
+    for name, changes in REMARKED.items():
+        programs[name] = PROGRAM
+        for old, new in changes:
+            assert old in programs[name]
+            programs[name] = programs[name].replace(old, new)
     programs["syntax"] = PROGRAM + "x = = 1\n"
     programs["José"] = PROGRAM
     for name, program in programs.items():
@@ -109,6 +121,33 @@ def test_a_syntax_error_has_the_students_line(found):
     (finding,) = found["syntax"]["findings"]
     line = PROGRAM.count("\n") + 1
     assert finding["explanation"] == f"SyntaxError: invalid syntax (line {line})"
+
+
+def line(text):
+    return PROGRAM[: PROGRAM.index(text)].count("\n") + 1
+
+
+def test_a_mistake_says_where_to_look(found):
+    (finding,) = found["mistake"]["findings"]
+    here = line("def update_weight")
+    assert finding["explanation"].endswith(f" See Perceptron.update_weight, line {here}.")
+
+
+def test_a_remark_names_its_method_and_parameters(found):
+    said = {finding["id"]: finding["explanation"] for finding in found["strict"]["findings"]}
+    method = f"Perceptron.update_weight (line {line('def update_weight')})"
+    assert f"{method}: x_i is called x, y_i is called label." in said["renamed_param"]
+    assert f"{method} takes no l2_penalty." in said["no_kwargs"]
+
+
+def test_nothing_is_remarked_on_this_repository(tmp_path):
+    done = run_script(
+        "check.py", ROOT, "-format", "json", "-only", "perceptron", "logistic_regression", "mlp",
+        timeout=170, env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    (submission,) = json.loads(done.stdout)["submissions"]
+    for found in submission["parts"].values():
+        assert found == {"verdict": "correct", "findings": []}
 
 
 def test_names_are_composed(found):
