@@ -236,6 +236,7 @@ def add_deviations(part, role, checks, results, context):
 
 def _signature_deviations(part, role, value, context):
     """Each with its method and parameters, and only where a call as the skeleton's would fail."""
+    model = str(observed.field(value, "class"))
     signature = observed.mapped(observed.field(value, "signature"))
     options = ("learning_rate",) if role == "mlp" else ("learning_rate", "l2_penalty")
     details = {}
@@ -249,18 +250,17 @@ def _signature_deviations(part, role, value, context):
             continue
         if method == "__init__" and role == "mlp":
             core = [*core, "hidden_size"] + (["layers"] if context.edition == "ist-2022" else [])
-        kinds = {p[1] for p in parameters}
+        kinds = [p[1] for p in parameters]
         named = [p[0] for p in parameters if p[1] not in (VAR_POSITIONAL, VAR_KEYWORD)]
         required = [p[0] for p in parameters if p[0] in named and p[2]]
         if method != "__init__":
             required = [name for name in required if not name.startswith(HYPERPARAMETERS)]
-        where = f"{observed.field(value, 'class')}.{method}"
-        line = line_of(context.tree, observed.field(value, "class"), method)
-        where += f" (line {line})" if line else ""
+        line = line_of(context.tree, model, method)
+        where = f"{model}.{method}" + (f" (line {line})" if line else "")
         missing = [name for name in core if name not in named] if named else []
         others = [n for n in named if n not in core and not n.startswith(HYPERPARAMETERS)]
         said = [f"{name} is called {other}" for name, other in zip(missing, others, strict=False)]
-        if not kinds & {VAR_POSITIONAL, VAR_KEYWORD}:
+        if VAR_POSITIONAL not in kinds and VAR_KEYWORD not in kinds:
             said += [f"{name} is left out" for name in missing[len(others) :]]
         if said:
             details.setdefault("renamed_param", []).append(f"{where}: {', '.join(said)}.")

@@ -14,6 +14,7 @@ from checks.submissions.unpack import MAX_ARCHIVE, RefusedArchive, unpack
 
 MAX_SUBMISSIONS = 2000
 MAX_SCRIPTS = 200  # a submission's scripts that are looked at
+MAX_COMPARED = 20  # copies of a script
 MAX_LOOKED_AT = 50_000  # scripts, of all submissions together
 MAX_NESTED = 3  # zips in zips
 MAX_NOTES = 3  # of a kind, on one submission
@@ -373,16 +374,15 @@ def _why_not(path):
 # A submission's scripts
 
 
+_read = functools.cache(script.read)
+
+
 @functools.cache
-def _read(path):
-    if _read.cache_info().currsize > MAX_LOOKED_AT:
-        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
-    return script.read(path)
-
-
 def _question(path):
     """ "q1" or "q2" by a script's name, or else by the classes it defines; None if by neither."""
-    return names.question(path.name) or _read(path).question
+    if _question.cache_info().currsize > MAX_LOOKED_AT:
+        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
+    return names.question(path.name) or script.question_of(path)
 
 
 def _choose(folder, scripts, notes):
@@ -392,15 +392,18 @@ def _choose(folder, scripts, notes):
     old copies come last. Notes are added on scripts that were passed over.
     """
 
-    def rank(path):
+    def by_name(path):
         parts = path.relative_to(folder).parts
+        return not names.question(path.name), names.is_behind(parts), len(parts)
+
+    def rank(path):
+        *first, depth = by_name(path)
         read = _read(path)
         return (
-            not names.question(path.name),
-            names.is_behind(parts),
+            *first,
             bool(read.error),
             read.unfilled,
-            len(parts),
+            depth,
             path.name not in ("hw1-q1.py", "hw1-q2.py"),
             str(path),
         )
@@ -408,6 +411,7 @@ def _choose(folder, scripts, notes):
     chosen = {}
     for question in ("q1", "q2"):
         candidates = [path for path in scripts[:MAX_SCRIPTS] if _question(path) == question]
+        candidates = sorted(candidates, key=by_name)[:MAX_COMPARED]
         if not candidates:
             continue
         best, *others = sorted(candidates, key=rank)
