@@ -232,7 +232,7 @@ def test_what_a_glob_names_beside_submissions_is_left_out(judge, submission, cap
     (tmp_path / "class" / "grades.csv").touch()
     assert run(*folders, tmp_path / "class" / "grades.csv", "-format", "csv") == 0
     said = capsys.readouterr()
-    assert said.err.endswith("grades.csv: is neither a folder, a .zip nor a .py: left out\n")
+    assert said.err.endswith("grades.csv: is no submission: left out\n")
     assert [line.split(",")[0] for line in said.out.splitlines()[1::7]] == ["ada", "bob"]
 
 

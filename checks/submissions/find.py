@@ -56,23 +56,24 @@ def find(paths, scratch, notice=lambda _: None):
     single one is neither a folder, a zip nor a script.
     """
     finder = _Finder(Path(scratch))
-    together = {}  # the scripts of one student, who is named twice
+    together = {}  # what belongs to one student, who is named twice
     for path in map(Path, paths):
         if not os.path.exists(path):
             raise utils.InputError(f"{printable(path)}: does not exist")
-        kind = path.suffix.lower()
-        if not path.is_dir() and kind not in {".py", ".zip"}:
-            what = "unpack it first" if kind in ARCHIVES else "name one of these"
-            line = f"{printable(path)}: is neither a folder, a .zip nor a .py"
-            if len(paths) == 1:
-                raise utils.InputError(f"{line}; {what}")
-            notice(f"{line}: left out")
-        elif path.is_dir() or kind == ".zip":
-            together[path] = [path]
-        elif len(paths) > 1 and not _question(path):
-            notice(f"{printable(path)}: is no script of this homework: left out")
-        else:
+        kind = "folder" if path.is_dir() else path.suffix.lower()
+        several = len(paths) > 1
+        if several and names.on_platform(path.name):
             together.setdefault((path.parent, names.owner(path.name)), []).append(path)
+        elif kind in {"folder", ".zip"} or (several and kind in ARCHIVES | {".ipynb"}):
+            together[path] = [path]
+        elif kind == ".py" and (not several or _question(path)):
+            together.setdefault((path.parent, names.owner(path.name)), []).append(path)
+        elif several:
+            notice(f"{printable(path)}: is no submission: left out")
+        else:
+            what = "unpack it first" if kind in ARCHIVES else "name one of these"
+            line = f"{printable(path)}: is neither a folder, a .zip nor a .py; {what}"
+            raise utils.InputError(line)
     for alike in together.values():
         finder.add(*alike)
     if not finder.found:
@@ -93,19 +94,20 @@ class _Finder:
 
     def add(self, path, *more):
         """Add the submission or the submissions in something the user named."""
-        if path.suffix.lower() == ".py" and not path.is_dir():
-            who = names.owner(path.name)
-            whole = path.resolve()
+        whole = path.resolve()
+        who = names.owner(whole.name or str(path), path.is_dir())
+        if more and names.on_platform(path.name):
+            self.add_student([whole, *(each.resolve() for each in more)], path.parent, who)
+        elif path.is_dir():
+            self.add_class_or_one(whole, path, who)
+        elif path.suffix.lower() == ".zip":
+            self.add_zip(whole, path, who, self.add_class_or_one)
+        elif path.suffix.lower() == ".py":
             name = who[0] or (whole.parent.name if more else path.stem)
             self.add_scripts([path, *more], path, (name, who[1]))
             self.found[-1].questions = tuple(self.found[-1].scripts)
-            return
-        folder = path.resolve()
-        who = names.owner(folder.name or str(path), path.is_dir())
-        if path.is_dir():
-            self.add_class_or_one(folder, path, who)
         else:
-            self.add_zip(folder, path, who, self.add_class_or_one)
+            self.add_student([whole], path.parent, who)
 
     def add_class_or_one(self, folder, source, who):
         """Add `folder` as one submission, or each student in it as one."""
@@ -131,7 +133,7 @@ class _Finder:
         for owner in sorted(groups, key=lambda owner: (names.in_order(owner[0]), owner[1])):
             self.add_student(groups[owner], source, owner, notes)
 
-    def add_student(self, paths, folder, who, notes):
+    def add_student(self, paths, folder, who, notes=()):
         """Add what lies in a class's folder under one student's name."""
         first, source = paths[0], folder / paths[0].name
         if os.path.islink(first):
