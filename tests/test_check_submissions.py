@@ -404,6 +404,30 @@ def test_links_in_a_zip_are_left_out(tmp_path):
     assert [file.as_posix() for file in files] == ["windows/hw1-q1.py"]
 
 
+def test_a_zip_in_zips_without_end(found, tmp_path):
+    path = tmp_path / "0.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ada/hw1-q1.py", Q1)
+    for number in range(1, 12):
+        with zipfile.ZipFile(tmp_path / f"{number}.zip", "w") as archive:
+            archive.write(tmp_path / f"{number - 1}.zip", "bob.zip")
+    (inner,) = found(tmp_path / "2.zip")
+    assert scripts(inner) == ("hw1-q1.py", None)
+    (submission,) = found(tmp_path / "11.zip")
+    assert scripts(submission) == (None, None)
+    assert submission.notes == ["bob.zip: a zip in too many others"]
+
+
+def test_names_that_lead_out_of_a_platforms_files(write, found, tmp_path):
+    folder = write({"a_1_assignsubmission_file_..": "x", "a_1_assignsubmission_file_hw1-q1.py": Q1,
+                    "b_2_3_..py": Q1})  # fmt: skip
+    (folder / "c_4_5_hw1-q1.py").symlink_to(tmp_path / "secret.py")
+    a, b, c = found(folder)
+    assert scripts(a) == ("hw1-q1.py", None)
+    assert [each.path.is_relative_to(tmp_path / "scratch") for each in (a, b)] == [True, True]
+    assert c.notes == ["c_4_5_hw1-q1.py: a link, which is not followed; copy it here"]
+
+
 def test_what_is_not_unpacked_refuses_no_zip(found, tmp_path, monkeypatch):
     monkeypatch.setattr(unpack, "MAX_MEMBERS", 100)
     path = tmp_path / "class.zip"

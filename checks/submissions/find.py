@@ -10,7 +10,7 @@ import utils
 from checks.submissions import files, names, script
 from checks.submissions.files import ARCHIVES
 from checks.submissions.names import printable
-from checks.submissions.unpack import MAX_ARCHIVE, RefusedArchive, unpack
+from checks.submissions.unpack import RefusedArchive, unpack
 
 MAX_SUBMISSIONS = 2000
 MAX_SCRIPTS = 200  # a submission's scripts that are looked at
@@ -109,8 +109,8 @@ class _Finder:
         else:
             self.add_student([whole], path.parent, who)
 
-    def add_class_or_one(self, folder, source, who):
-        """Add `folder` as one submission, or each student in it as one."""
+    def add_class_or_one(self, folder, source, who, zips=0):
+        """Add `folder`, inside so many zips, as one submission, or each student in it as one."""
         try:
             children = _children(folder)
         except OSError as error:
@@ -121,8 +121,11 @@ class _Finder:
         if len(members) == 1 and not names.on_platform(members[0].name):  # it wraps one
             (path,) = members
             if path.is_dir():
-                return self.add_class_or_one(path, source / path.name, who)
-            return self.add_zip(path, source / path.name, who, self.add_class_or_one)
+                return self.add_class_or_one(path, source / path.name, who, zips)
+            if zips == MAX_NESTED:  # it may hold itself
+                return self.add_empty(source, who, f"{path.name}: a zip in too many others")
+            add = functools.partial(self.add_class_or_one, zips=zips + 1)
+            return self.add_zip(path, source / path.name, who, add)
         groups = {}
         submitters = _submitters(folder)
         for path in members:
@@ -141,8 +144,11 @@ class _Finder:
                 source, who, *notes, f"{first.name}: a link, which is not followed; copy it here"
             )
         if names.on_platform(first.name):
-            if len(paths) > 1 or not first.is_dir():
-                return self.add_folder(self.gathered(paths), source, who, notes)
+            working = [path for path in paths if _holds_work(path)] or paths[:1]
+            if len(working) > 1 or not working[0].is_dir():
+                notes = list(notes)
+                return self.add_folder(self.gathered(paths, notes), source, who, notes)
+            first = working[0]
         elif first.suffix.lower() == ".py" and not first.is_dir():
             return self.add_scripts(paths, source, who, notes)
         if first.suffix.lower() == ".zip" and not first.is_dir():
@@ -229,16 +235,21 @@ class _Finder:
             Submission(printable(who[0]) or "?", source, folder, notes=notes, number=who[1])
         )
 
-    def gathered(self, paths):
+    def gathered(self, paths, notes):
         """A folder with what a platform wrote in several places, files under their own names."""
         together = self.new_folder()
         for path in paths:
             _, _, name = names.on_platform(path.name)
-            if path.is_dir():
-                target = together if len(paths) == 1 else together / path.name
-                shutil.copytree(path, target, ignore=_unwanted, dirs_exist_ok=True)
-            elif path.stat().st_size <= MAX_ARCHIVE:
-                shutil.copyfile(path, together / (name or path.name))
+            target = together / (name.lstrip(".") or path.name)
+            if os.path.exists(target):
+                target = together / path.name
+            try:
+                if path.is_dir():
+                    shutil.copytree(path, target, ignore=_unwanted)
+                elif os.path.isfile(path) and not os.path.islink(path):
+                    shutil.copyfile(path, target)
+            except (OSError, shutil.Error):
+                notes.append(f"{path.name}: cannot be read")
         return together
 
     def unpacked(self, path):
@@ -322,8 +333,11 @@ def _students(children):
 
 def _submitters(folder):
     """{folder: (student, number)} where Gradescope says it."""
+    path = folder / "submission_metadata.yml"
+    if not _is_own(path):
+        return {}
     try:
-        with open(folder / "submission_metadata.yml", encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return names.students(file.read(files.MAX_FILE))
     except OSError:
         return {}
@@ -358,8 +372,7 @@ def _unwanted(folder, children):
         name
         for name, path in paths.items()
         if os.path.islink(path)
-        or (path.is_dir() and files.is_ignored(path))
-        or (path.is_file() and path.stat().st_size > MAX_ARCHIVE)
+        or (files.is_ignored(path) if os.path.isdir(path) else not os.path.isfile(path))
     ]
 
 
@@ -433,7 +446,7 @@ def _copy_with_imports(path, folder):
     beside, waiting, seen = path.parent, [path], set()
     while waiting and len(seen) < MAX_SCRIPTS:
         path = waiting.pop()
-        if path in seen or not path.is_file():
+        if path in seen or os.path.islink(path) or not os.path.isfile(path):
             continue
         seen.add(path)
         target = folder / path.relative_to(beside)
