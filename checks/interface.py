@@ -16,6 +16,7 @@ SKELETON = {
 # Checks that may fail in a program that works, which say nothing of whether it is finished.
 EXTREMES = ("other", "absent", "huge", "single_onehot", "epoch_onehot")
 CRASHES = {"perceptron": "perc_crash", "logistic_regression": "lr_crash", "mlp": "mlp_crash"}
+HYPERPARAMETERS = ("learning_rate", "l2_penalty", "lr", "eta", "alpha", "reg", "l2")
 VAR_POSITIONAL, VAR_KEYWORD = 2, 4
 ONE_HOT_WORDS = ("onehot", "one_hot", "1hot", "categorical", "binariz", "eye", "hot_encod")
 ARGUMENT_ERRORS = ("positional argument", "keyword argument")
@@ -234,9 +235,12 @@ def add_deviations(part, role, checks, results, context):
 
 
 def _signature_deviations(part, role, value, context):
+    """Each with its method and parameters, and only where a call as the skeleton's would fail."""
+    model = str(observed.field(value, "class"))
     signature = observed.mapped(observed.field(value, "signature"))
-    layered = context.edition == "ist-2022" and role == "mlp"
-    for method, names in SKELETON.items():
+    options = ("learning_rate",) if role == "mlp" else ("learning_rate", "l2_penalty")
+    details = {}
+    for method, core in SKELETON.items():
         parameters = [
             p
             for p in observed.listed(signature.get(method))
@@ -245,18 +249,77 @@ def _signature_deviations(part, role, value, context):
         if not parameters:
             continue
         if method == "__init__" and role == "mlp":
-            names = [*names, "hidden_size"] + (["layers"] if layered else [])
-        named = [p for p in parameters if p[1] not in (VAR_POSITIONAL, VAR_KEYWORD)]
-        required = [p for p in named if p[2]]
-        if method == "__init__" and len(required) > len(names):
-            part.add("ctor_extra_arg")
-        hyper = ("learning_rate", "l2_penalty", "lr", "eta", "alpha", "reg", "l2")
-        spare = [p for p in required if not str(p[0]).startswith(hyper)]
-        if method != "__init__" and len(spare) > len(names):
-            part.add("predict_contract" if method == "predict" else "extra_arg")
-        if named and not {n for n in names} <= {p[0] for p in named}:
-            part.add("renamed_param")
-        keywords = any(p[1] == VAR_KEYWORD for p in parameters)
+            core = [*core, "hidden_size"] + (["layers"] if context.edition == "ist-2022" else [])
+        kinds = [p[1] for p in parameters]
+        named = [p[0] for p in parameters if p[1] not in (VAR_POSITIONAL, VAR_KEYWORD)]
+        required = [p[0] for p in parameters if p[0] in named and p[2]]
+        if method != "__init__":
+            required = [name for name in required if not name.startswith(HYPERPARAMETERS)]
+        line = line_of(context.tree, model, method)
+        where = f"{model}.{method}" + (f" (line {line})" if line else "")
+        missing = [name for name in core if name not in named] if named else []
+        others = [n for n in named if n not in core and not n.startswith(HYPERPARAMETERS)]
+        said = [f"{name} is called {other}" for name, other in zip(missing, others, strict=False)]
+        if VAR_POSITIONAL not in kinds and VAR_KEYWORD not in kinds:
+            said += [f"{name} is left out" for name in missing[len(others) :]]
+        if said:
+            details.setdefault("renamed_param", []).append(f"{where}: {', '.join(said)}.")
+        if len(required) > len(core):
+            extra = [n for n in required if n not in core][len(missing) :] or required[len(core) :]
+            id = {"__init__": "ctor_extra_arg", "predict": "predict_contract"}.get(method)
+            sentence = f"{where} needs {' and '.join(extra)}."
+            details.setdefault(id or "extra_arg", []).append(sentence)
+        refused = [name for name in options if name not in named]
         asked = method in ("update_weight", "train_epoch") and context.edition == "ist-2024"
-        if asked and not keywords:
-            part.add("no_kwargs")
+        if asked and refused and VAR_KEYWORD not in kinds:
+            sentence = f"{where} takes no {' and no '.join(refused)}."
+            details.setdefault("no_kwargs", []).append(sentence)
+    for id, sentences in details.items():
+        part.add(id, " ".join(sentences))
+
+
+# ----------------------------------------------------------------------------------------------
+# Where in the script it is
+
+
+def line_of(tree, name, method=None):
+    """The line of a class or function, or of a class's method, looked up in its bases; or None."""
+    kinds = (ast.ClassDef, ast.FunctionDef)
+    found = {node.name: node for node in tree.body if isinstance(node, kinds)}
+    waiting, seen = [name], set()
+    while waiting:
+        name = waiting.pop(0)
+        node = found.get(name)
+        if node is None or name in seen:
+            continue
+        seen.add(name)
+        if method is None:
+            return node.lineno
+        for child in getattr(node, "body", ()):
+            if isinstance(child, ast.FunctionDef) and child.name == method:
+                return child.lineno
+        waiting += [ast.unparse(base) for base in getattr(node, "bases", ())]
+    return None
+
+
+def add_places(report, tree, name):
+    """Say in a part's findings where to look: in the class or function `name` of the script."""
+    for finding in report["findings"]:
+        id = finding["id"]
+        method = "update_weight"
+        if id.startswith("predict"):
+            method = "predict"
+        elif id in ("init_wrong", "bias_init_nonzero"):
+            method = "__init__"
+        elif id in ("full_batch", "early_return", "one_sample_epoch"):
+            method = "train_epoch"
+        line = line_of(tree, name, method)
+        whole = line_of(tree, name)
+        if (
+            whole is None
+            or finding["severity"] == "deviation"
+            or "(line " in finding["explanation"]
+        ):
+            continue
+        place = f"{name}.{method}, line {line}" if line else f"{name}, line {whole}"
+        finding["explanation"] += f" See {place}."

@@ -12,8 +12,9 @@ from checks import (
     judge_mlp,
     judge_torch,
     judge_train_batch,
+    observed,
 )
-from checks.interface import CRASHES, Context
+from checks.interface import CRASHES, Context, add_places
 from checks.verdict import Part, finding
 
 # Errors that numbers of another size may cause; not those of time, imports or arguments.
@@ -65,8 +66,10 @@ def judge_submission(submission, run, edition=None, only=None, timeout=30):
 def unreadable(error):
     """The report of a part whose script cannot be read, whatever the part."""
     version = ".".join(map(str, sys.version_info[:2]))
-    hint = f"If it runs elsewhere, that Python is newer than this one, {version}."
-    found = finding("uncallable", "The script cannot be read", error, hint)
+    hint = f"If it runs elsewhere, that is another version of Python than this one, {version}."
+    found = finding(
+        "uncallable", "The script cannot be read", error, hint if "SyntaxError" in error else ""
+    )
     return {"verdict": "uncallable", "findings": [found]}
 
 
@@ -116,7 +119,19 @@ def judge_q1(path, script, edition, asked, run, timeout, notes):
         found[role] = parts[0]
         if role == "logistic_regression":
             found["logistic_regression_l2"] = parts[1]
-    return {name: part.report() for name, part in found.items()}
+    return reports(found, results, path / script)
+
+
+def reports(found, results, path):
+    """{part: its report} of Parts, with the line of the class or function that each is about."""
+    said = {name: part.report() for name, part in found.items()}
+    for name, report in said.items():
+        key = name.removesuffix("_l2") + "/"
+        values = [results[each] for each in results if each.startswith(key)]
+        classes = [observed.field(value, "class") for value in values]
+        called = next((each for each in classes if isinstance(each, str)), "train_batch")
+        add_places(report, Context("", 0, path).tree, called)
+    return said
 
 
 def judge_role(role, request, results, edition, path, n_classes=None):
@@ -176,7 +191,7 @@ def judge_q2(path, script, edition, asked, run, timeout, notes):
             if not is_torch_crash(again) and again.blocked is None:
                 again.add("hardcoded_n_features", "It works for 784, which is 28 * 28.")
                 found[part] = again
-    return {name: part.report() for name, part in found.items()}
+    return reports(found, results, path / script)
 
 
 def judge_module(judge, checks, results):

@@ -179,16 +179,16 @@ TABLE = [
     Entry(
         "renamed_param",
         "deviation",
-        "A parameter is renamed",
+        "A parameter is not the skeleton's",
         "Calls by the skeleton's keyword fail.",
-        "Compare the signatures with the skeleton's.",
+        "Compare the signature with the skeleton's.",
     ),
     Entry(
         "no_kwargs",
         "deviation",
-        "**kwargs is missing from a signature",
-        "Calls that pass further options fail.",
-        "Compare the signatures with the skeleton's.",
+        "An option that the skeleton passes is not taken",
+        "The skeleton calls it with the learning rate and, but for the MLP, the l2 penalty.",
+        "**kwargs in the signature takes what is not used.",
     ),
     Entry(
         "extra_arg",

@@ -19,8 +19,13 @@ def counts(judged):
 
 
 def shared_notes(judged):
-    """The notes that every submission with notes has, in the order of the first."""
+    """The notes that every submission with notes has, in the order of the first.
+
+    Where any were run in the sandbox, what was not run (a damaged zip) is left aside.
+    """
     noted = [submission.notes for submission in judged if submission.notes]
+    ran = [notes for notes in noted if any(note.startswith("Sandbox: ") for note in notes)]
+    noted = ran or noted
     if len(noted) < 2:
         return []
     return [note for note in noted[0] if all(note in notes for notes in noted)]

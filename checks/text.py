@@ -5,7 +5,7 @@ import textwrap
 from checks.parts import PARTS, PASSING, SEVERITIES, VERDICTS
 from checks.summary import counts, shared_notes
 
-MIN_WIDTH, MAX_WIDTH = 40, 100
+MIN_WIDTH, MAX_WIDTH = 24, 100
 COLOURS = {"good": "32", "near": "33", "bad": "31", "none": "2", "strong": "1"}
 TONES = {
     "correct": "good",
@@ -33,9 +33,9 @@ def _write_one(page, submission):
     page.add(f"{page.in_colour('strong', submission.name)}  (edition {submission.edition})")
     page.add()
     _write_verdicts(page, submission)
-    for part, found in submission.parts.items():
+    for parts, found in _alike(submission.parts):
         if found["findings"]:
-            _write_part(page, part, found)
+            _write_part(page, ", ".join(PARTS[part][0] for part in parts), found)
     page.add()
     for note in submission.notes:
         page.wrap(note, "", tone="none")
@@ -43,11 +43,26 @@ def _write_one(page, submission):
     page.wrap(_last_line(submission))
 
 
+def _alike(parts):
+    """[(parts, what was found)]: parts that one cause left without a verdict of their own together."""
+    groups = []
+    for part, found in parts.items():
+        if groups and found["verdict"] == "uncallable" and found == groups[-1][1]:
+            groups[-1][0].append(part)
+        else:
+            groups.append(([part], found))
+    return groups
+
+
 def _write_verdicts(page, submission):
     wide = max(len(title) for title, _ in PARTS.values()) + 2
     for part, found in submission.parts.items():
         verdict = found["verdict"]
         words = "a mistake" if verdict == "mistake" else VERDICTS[verdict]
+        if page.width < wide + 15:  # the verdict on a line of its own
+            page.wrap(PARTS[part][0], "  ")
+            page.wrap(words, "    ", tone=TONES[verdict])
+            continue
         page.wrap(
             f"{PARTS[part][0]:{wide}}" + words,
             "  ",
@@ -57,9 +72,9 @@ def _write_verdicts(page, submission):
         )
 
 
-def _write_part(page, part, found):
+def _write_part(page, title, found):
     page.add()
-    page.rule(PARTS[part][0])
+    page.rule(title)
     for finding in found["findings"]:
         page.add()
         tone = {"wrong": "bad", "fragile": "near", "deviation": "good"}[finding["severity"]]
@@ -84,6 +99,8 @@ def _last_line(submission):
         if fragile:
             return f"All {total} parts compute what they should; {fragile} may be made sturdier."
         return f"All {total} parts compute what they should." if total > 1 else "It is correct."
+    if set(verdicts) == {"absent"}:
+        return "Nothing was judged."
     if not passing and set(verdicts) <= {"unfinished", "absent"}:
         return "Nothing is filled in yet. Come back when a part is: each is judged by itself."
     if not passing and total == 1:
@@ -144,6 +161,8 @@ class _Page:
             self.lines.append(line)
 
     def rule(self, title):
+        if len(title) > self.width - 8:
+            return self.wrap(f"-- {title}", hanging="   ", tone="strong")
         rest = "-" * max(4, self.width - len(title) - 4)
         self.add(self.in_colour("none", "-- ") + self.in_colour("strong", title) + " "
                  + self.in_colour("none", rest))  # fmt: skip
@@ -157,6 +176,7 @@ class _Page:
                 initial_indent=indent,
                 subsequent_indent=indent + hanging,
                 break_on_hyphens=False,
+                break_long_words=False,
             )
             for number, line in enumerate(lines):
                 start = len(indent) + (tone_from if number == 0 else len(hanging))

@@ -71,20 +71,16 @@ def train_epoch(model, X, y, epoch=None, **settings):
             try:
                 if model not in _ways:
                     _ways[model] = _proven_way(model, epoch, len(X), given)
-                way, first = _ways[model], (X[:FIRST], classes[:FIRST])
-                with_float32 = way.float32 is not None and _is_exact_in_float32(X)
-                if with_float32 and _agrees(
-                    model, epoch, way, *first, given, np.float32, way.float32
-                ):
-                    return _fast_epoch(model, way, X, classes, given, np.float32)
-                _require_same(model, epoch, way, *first, given)
-                return _fast_epoch(model, way, X, classes, given)
-            except Exception as error:  # noqa: BLE001, whatever it is, the own loop is right
+                way = _ways[model]
+                dtype = _dtype_of_equal_steps(model, epoch, way, X, classes, given)
+            except Exception as error:  # noqa: BLE001, of a method that is not the known one
                 keep_to_own_loop(model)
                 notice(
-                    f"note: {type(model).__name__} trains by its own train_epoch, one example at a time: "
-                    f"the fast way of fast/exact_sgd.py gives something else ({error})"
+                    f"note: {type(model).__name__} is trained by its own train_epoch, one example at a "
+                    f"time: fast/exact_sgd.py would change the result ({error})"
                 )
+            else:
+                return _fast_epoch(model, way, X, classes, given, dtype)
         if "batch_size" in given and "W1" in vars(model) and _is_exact_in_float32(X):
             with _arrays_as(model, np.float32):  # the large products of batches in half the time
                 return epoch(X.changed(dtype=np.float32), y, **settings)
@@ -232,12 +228,15 @@ def _require_each_row_once(model, epoch, n, settings):
         raise Differs("the loss of an epoch")
 
 
-def _agrees(*arguments):
-    try:
-        _require_same(*arguments)
-        return True
-    except Differs:
-        return False
+def _dtype_of_equal_steps(model, epoch, way, X, y, settings):
+    """In which type the way takes the model's own steps on the first examples; Differs if in none."""
+    first = X[:FIRST], y[:FIRST]
+    if way.float32 is not None and _is_exact_in_float32(X):
+        with contextlib.suppress(Differs):
+            _require_same(model, epoch, way, *first, settings, np.float32, way.float32)
+            return np.float32
+    _require_same(model, epoch, way, *first, settings)
+    return np.float64
 
 
 def _require_same(model, epoch, way, X, y, settings, dtype=np.float64, tolerance=CLOSE, size=None):

@@ -16,8 +16,8 @@ import pytest
 from conftest import ROOT, run_script
 
 import check
-from checks import cache, class_run
-from checks.parts import PARTS
+from checks import cache, class_run, summary, text
+from checks.parts import PARTS, Judged
 from checks.sandbox import cage
 from checks.sandbox.run import Outcome
 from checks.submissions.find import Submission
@@ -263,6 +263,66 @@ def test_every_format(judge, submission, capsysbinary, name):
         json.loads(out)
     if name == "junit":
         ElementTree.fromstring(out)
+
+
+def findings_of(*parts, reason="SyntaxError: invalid syntax (line 3)"):
+    finding = {**FINDING, "id": "uncallable", "explanation": reason, "certificate": None}
+    return {part: {"verdict": "uncallable", "findings": [finding]} for part in parts}
+
+
+def test_one_cause_of_several_parts_is_told_once():
+    every = findings_of(*PARTS)
+    every["mlp"] = {"verdict": "correct", "findings": []}
+    written = text.write([Judged("ada", "ada", "ist-2024", every)])
+    assert written.count("SyntaxError") == 2  # once on each side of the part that is correct
+    assert "-- Perceptron, Logistic regression, Logistic regression with l2 ---" in written
+
+
+@pytest.mark.parametrize("width", [24, 30, 43, 44, 60, 80])
+def test_no_word_is_broken_on_a_narrow_terminal(width):
+    parts = findings_of("perceptron", "torch_mlp", reason="a reason of some short words")
+    parts["mlp"] = {"verdict": "correct", "findings": []}
+    written = text.write([Judged("ada", "ada", "ist-2024", parts)], width)
+    lines = [line for line in written.splitlines() if not line.startswith("--")]
+    assert all(len(line) <= width for line in lines)
+    for words in ("Feedforward network in PyTorch", "could not be run", "a reason of some short"):
+        assert (
+            words.split()
+            == [word for word in written.split() if word in words.split()][: len(words.split())]
+        )
+
+
+def test_where_nothing_is_judged_nothing_is_asked_for():
+    absent = {part: {"verdict": "absent", "findings": []} for part in PARTS}
+    judged = [Judged("ada", "ada", "ist-2024", absent, ["ada.zip: cannot be unpacked"])]
+    assert text.write(judged).endswith("ada.zip: cannot be unpacked\n\nNothing was judged.\n")
+
+
+def test_what_was_not_run_leaves_the_notes_of_the_others_together():
+    sandbox = "Sandbox: no network."
+    each = [Judged(name, name, "ist-2024", {}, [sandbox]) for name in ("ada", "bob")]
+    broken = Judged("eve", "eve", "ist-2024", {}, ["eve.zip: cannot be unpacked"])
+    assert summary.shared_notes([*each, broken]) == [sandbox]
+
+
+@pytest.mark.parametrize(("value", "coloured"), [(None, True), ("", True), ("1", False)])
+def test_colour_on_a_terminal(judge, submission, capsysbinary, monkeypatch, value, coloured):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if value is not None:
+        monkeypatch.setenv("NO_COLOR", value)
+    run(submission("correct"))
+    assert (b"\033[" in capsysbinary.readouterr().out) == coloured
+
+
+def test_what_a_glob_names_beside_submissions_is_left_out(judge, submission, capsys, tmp_path):
+    folders = [submission("correct", name) for name in ("ada", "bob")]
+    (tmp_path / "class" / "grades.csv").touch()
+    assert run(*folders, tmp_path / "class" / "grades.csv", "-format", "csv") == 0
+    said = capsys.readouterr()
+    assert said.err.endswith("grades.csv: is no submission: left out\n")
+    assert [line.split(",")[0] for line in said.out.splitlines()[1::7]] == ["ada", "bob"]
 
 
 @pytest.mark.parametrize("name", ["gradescope", "classroom50"])

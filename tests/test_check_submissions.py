@@ -138,6 +138,7 @@ def test_a_class_of_folders_zips_and_scripts(write, found, tmp_path):
     })  # fmt: skip
     with zipfile.ZipFile(folder / "eve.zip", "w") as archive:
         archive.writestr("eve/hw1-q2.py", Q2)
+    (folder / "gus.zip").write_bytes(b"PK broken")
     submissions = {submission.name: submission for submission in found(folder)}
     assert {name: scripts(each) for name, each in submissions.items()} == {
         "Ada Lovelace": ("hw1-q1.py", None),
@@ -146,9 +147,15 @@ def test_a_class_of_folders_zips_and_scripts(write, found, tmp_path):
         "dora": ("dora_hw1-q1.py", "dora_hw1-q2.py"),
         "eve": (None, "hw1-q2.py"),
         "fay": (None, None),
+        "gus": (None, None),
         "ned.tar": (None, None),
     }
     assert "only zips are unpacked" in submissions["ned.tar"].notes[0]
+    again = {submission.name: submission for submission in found(zipped(folder, tmp_path))}
+    assert {name: scripts(each) for name, each in again.items()} == {
+        name: scripts(each) for name, each in submissions.items()
+    }
+    assert [each.notes for each in again.values()] == [s.notes for s in submissions.values()]
 
 
 def test_a_zip_of_a_class_with_zips_in_folders(found, tmp_path):
@@ -284,13 +291,20 @@ def test_whose_file_is_whose_in_a_folder_and_in_a_zip(write, found, tmp_path, na
 
 def test_files_named_one_by_one_are_the_students_of_their_folder(write, found):
     folder = write({"grades.csv": "", "s1/hw1-q1.py": Q1, "s2-hw1-q1.py": Q1, "s2-hw1-q2.py": Q2,
-                    "utils.py": ""})  # fmt: skip
+                    "s3.rar": "", "utils.py": ""})  # fmt: skip
     left_out = []
     submissions = find(sorted(folder.iterdir()), folder / "scratch", left_out.append)
     assert [(each.name, list(each.scripts)) for each in submissions] == [
-        ("s1", ["q1"]), ("s2", ["q1", "q2"]),
+        ("s1", ["q1"]), ("s2", ["q1", "q2"]), ("s3", []),
     ]  # fmt: skip
     assert [Path(line.split(":")[0]).name for line in left_out] == ["grades.csv", "utils.py"]
+
+
+@pytest.mark.parametrize("name", ["canvas", "moodle", "moodle without folders", "blackboard"])
+def test_what_a_platform_wrote_named_one_by_one(write, found, name):
+    folder = write(CLASSES[name][0])
+    submissions = found(*sorted(folder.iterdir()))
+    assert {s.name: "".join(q[1] for q in s.scripts) for s in submissions} == CLASSES[name][1]
 
 
 @pytest.mark.parametrize(
@@ -388,6 +402,30 @@ def test_links_in_a_zip_are_left_out(tmp_path):
     unpack.unpack(path, tmp_path / "here")
     files = [p.relative_to(tmp_path / "here") for p in (tmp_path / "here").rglob("*.py")]
     assert [file.as_posix() for file in files] == ["windows/hw1-q1.py"]
+
+
+def test_a_zip_in_zips_without_end(found, tmp_path):
+    path = tmp_path / "0.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ada/hw1-q1.py", Q1)
+    for number in range(1, 12):
+        with zipfile.ZipFile(tmp_path / f"{number}.zip", "w") as archive:
+            archive.write(tmp_path / f"{number - 1}.zip", "bob.zip")
+    (inner,) = found(tmp_path / "2.zip")
+    assert scripts(inner) == ("hw1-q1.py", None)
+    (submission,) = found(tmp_path / "11.zip")
+    assert scripts(submission) == (None, None)
+    assert submission.notes == ["bob.zip: a zip in too many others"]
+
+
+def test_names_that_lead_out_of_a_platforms_files(write, found, tmp_path):
+    folder = write({"a_1_assignsubmission_file_..": "x", "a_1_assignsubmission_file_hw1-q1.py": Q1,
+                    "b_2_3_..py": Q1})  # fmt: skip
+    (folder / "c_4_5_hw1-q1.py").symlink_to(tmp_path / "secret.py")
+    a, b, c = found(folder)
+    assert scripts(a) == ("hw1-q1.py", None)
+    assert [each.path.is_relative_to(tmp_path / "scratch") for each in (a, b)] == [True, True]
+    assert c.notes == ["c_4_5_hw1-q1.py: a link, which is not followed; copy it here"]
 
 
 def test_what_is_not_unpacked_refuses_no_zip(found, tmp_path, monkeypatch):

@@ -42,6 +42,7 @@ from conftest import (
 from faulty import checkpoints_after_every_epoch, faults, plant
 from threadpoolctl import threadpool_limits
 
+from fast import exact_sgd
 from lab.checkpoint import Checkpoints, read_checkpoint, read_state
 from lab.record import read_record
 
@@ -425,7 +426,7 @@ def test_a_terminal_that_is_closed(tmp_path, tiny_npz):
 @pytest.mark.parametrize("failure", [MemoryError("no room"), ZeroDivisionError()])
 def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, whole, monkeypatch, tmp_path, failure):
     """Whether the fault is the machine's or the program's."""
-    train_epoch, epochs = q1.MLP.train_epoch, []
+    train_epoch, epochs = exact_sgd.train_epoch, []
 
     def failing(*arguments, **options):
         epochs.append(1)
@@ -434,7 +435,7 @@ def test_a_run_that_fails_keeps_what_it_trained(a_run, q1, whole, monkeypatch, t
         return train_epoch(*arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(q1.MLP, "train_epoch", failing)
+        patched.setattr(exact_sgd, "train_epoch", failing)
         if isinstance(failure, MemoryError):
             assert a_run("numpy mlp", "x", 6).status == 2
         else:

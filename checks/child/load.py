@@ -26,6 +26,7 @@ class Loaded:
     def __init__(self, module, tree):
         self.module, self.tree = module, tree
         self.stubbed, self.failed, self.notes = [], [], []
+        self.causes = {}  # {name: described error} of what failed, and is missing
         self.cache = {}
 
     def report(self):
@@ -91,12 +92,14 @@ class Stand:
 
 
 def missing(stand, *_):
-    raise MissingHelper(f"{stand.__name__} is not there (nor is it installed)")
+    raise MissingHelper(f"{stand.__name__} is neither installed here nor among the files")
 
 
-for _operation in ("add", "sub", "mul", "truediv", "matmul", "pow", "getitem", "array", "float"):
+for _operation in ("add", "sub", "mul", "truediv", "matmul", "pow", "or"):
     for _side in ("", "r"):
         setattr(Stand, f"__{_side}{_operation}__", missing)
+for _operation in ("getitem", "array", "float", "mro_entries"):  # the last: a class's base
+    setattr(Stand, f"__{_operation}__", missing)
 
 
 class StandInModule(types.ModuleType):
@@ -131,15 +134,13 @@ def load(name):
 def definitions(body, loaded):
     """The statements of a script that only define things."""
     for node in body:
-        if isinstance(node, (ast.For, ast.While, ast.AsyncFor, ast.Assert, ast.Raise)):
+        if isinstance(node, (ast.For, ast.While, ast.Match, ast.Assert, ast.Raise)):
             continue
-        if isinstance(node, ast.If):
-            if "__name__" in ast.dump(node.test):
-                continue
-            node.body = list(definitions(node.body, loaded)) or [ast.Pass()]
-            node.orelse = list(definitions(node.orelse, loaded))
-        if isinstance(node, (ast.With, ast.Try)):
-            node.body = list(definitions(node.body, loaded)) or [ast.Pass()]
+        if isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
+            continue
+        blocks = isinstance(node, (ast.If, ast.With, ast.Try, ast.TryStar))
+        if blocks and not any(define_only(node, loaded)):
+            continue
         if isinstance(node, (ast.Expr, ast.Assign)) and isinstance(node.value, ast.Call):
             called = ast.unparse(node.value.func)
             runs = called.split(".")[-1].startswith(MAIN_CALL)
@@ -149,6 +150,33 @@ def definitions(body, loaded):
             if runs or (isinstance(node, ast.Expr) and not kept):
                 continue
         yield node
+
+
+def define_only(node, loaded):
+    """Leave only the definitions in each block of an if, with or try; these, a list per block."""
+    left = []
+    for handler in getattr(node, "handlers", ()):
+        handler.body = list(definitions(handler.body, loaded)) or [passing(handler)]
+    for name in ("body", "orelse", "finalbody"):
+        if hasattr(node, name):
+            block = list(definitions(getattr(node, name), loaded))
+            left.append(block)
+            setattr(node, name, block or ([passing(node)] if name == "body" else []))
+    return left
+
+
+def passing(node):
+    return ast.copy_location(ast.Pass(), node)
+
+
+def bound(statement):
+    """The names that a statement binds at module level."""
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
+        return [statement.name]
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
+    nodes = ast.walk(statement)
+    return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
 def execute(statement, loaded, path):
@@ -161,13 +189,22 @@ def execute(statement, loaded, path):
             return
         except ImportError as error:
             if not replace_missing(error, loaded):
-                loaded.failed.append([statement.lineno, described_error(error)])
+                note_failure(statement, error, loaded)
                 return
         except BaseException as error:
             if isinstance(error, TooLong) and not isinstance(statement, ast.Assign):
                 raise
-            loaded.failed.append([statement.lineno, described_error(error)])
+            note_failure(statement, error, loaded)
             return
+
+
+def note_failure(statement, error, loaded):
+    """Keep why a statement failed, under the names that are missing now: the first cause of all."""
+    described = described_error(error)
+    if isinstance(error, NameError):
+        described = loaded.causes.get(error.name, described)
+    loaded.failed.append([statement.lineno, described])
+    loaded.causes |= dict.fromkeys(bound(statement), described)
 
 
 def replace_missing(error, loaded):
@@ -280,24 +317,37 @@ def own_classes(loaded):
     return {name: value for value, name in seen.items()}
 
 
-def find_class(loaded, role, torch_module=False):
-    """(class, renamed) that plays a role, by its name or by its methods; (None, False) if none."""
-    classes = {n: c for n, c in own_classes(loaded).items() if is_torch(c) == torch_module}
+def plays(name, role, torch_module):
+    """(exactly, by its words): whether a class of this name is called as the role is."""
     exact = {"FeedforwardNetwork": "mlp"} | ({} if torch_module else SKELETON)
     if torch_module:
         exact["LogisticRegression"] = "logistic_regression"
+    if name in exact:
+        return exact[name] == role, False
+    lowered = name.lower()
+    multilayer = role == "perceptron" and any(word in lowered for word in WORDS["mlp"])
+    return False, any(word in lowered for word in WORDS[role]) and not multilayer
+
+
+def find_class(loaded, role, torch_module=False):
+    """(class, renamed) that plays a role, by its name or by its methods; (None, False) if none."""
+    classes = {n: c for n, c in own_classes(loaded).items() if is_torch(c) == torch_module}
     for name, cls in classes.items():
-        if exact.get(name) == role:
+        if plays(name, role, torch_module)[0]:
             return cls, False
     needed = ("forward",) if torch_module else ("predict", "train_epoch", "update_weight")
     for name, cls in classes.items():
-        if name in exact or not any(hasattr(cls, method) for method in needed):
-            continue
-        lowered = name.lower()
-        multilayer = any(word in lowered for word in WORDS["mlp"])
-        if any(w in lowered for w in WORDS[role]) and not (role == "perceptron" and multilayer):
+        if plays(name, role, torch_module)[1] and any(hasattr(cls, method) for method in needed):
             return cls, True
     return None, False
+
+
+def not_found(loaded, role, torch_module=False):
+    """The reply on a class that is not there: its statement's error, where that failed."""
+    for name, error in loaded.causes.items():
+        if name not in vars(loaded.module) and any(plays(name, role, torch_module)):
+            return {"error": error}
+    return {"absent": True}
 
 
 def source_of(loaded, cls, method):

@@ -20,7 +20,7 @@ def run_check(loaded, check):
     role = check["role"]
     cls, renamed = loading.find_class(loaded, role)
     if cls is None:
-        return {"absent": True}
+        return loading.not_found(loaded, role)
     value = {
         "class": cls.__name__,
         "renamed": renamed,

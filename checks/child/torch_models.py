@@ -19,7 +19,7 @@ def run_check(loaded, check):
         return train_batch(loaded, check)
     cls, renamed = loading.find_class(loaded, check["role"], torch_module=True)
     if cls is None:
-        return {"absent": True}
+        return loading.not_found(loaded, check["role"], torch_module=True)
     source = loading.source_of(loaded, cls, "__init__")
     value = {
         "class": cls.__name__,
@@ -239,7 +239,8 @@ def train_batch(loaded, check):
     """Two batches in a row on a plain model; where that fails, one on the submission's own."""
     function, renamed = find_train_batch(loaded)
     if function is None:
-        return {"absent": True}
+        error = loaded.causes.get("train_batch")
+        return {"error": error} if error else {"absent": True}
     source = next(
         (
             node

@@ -10,10 +10,11 @@ import utils
 from checks.submissions import files, names, script
 from checks.submissions.files import ARCHIVES
 from checks.submissions.names import printable
-from checks.submissions.unpack import MAX_ARCHIVE, RefusedArchive, unpack
+from checks.submissions.unpack import RefusedArchive, unpack
 
 MAX_SUBMISSIONS = 2000
 MAX_SCRIPTS = 200  # a submission's scripts that are looked at
+MAX_COMPARED = 20  # copies of a script
 MAX_LOOKED_AT = 50_000  # scripts, of all submissions together
 MAX_NESTED = 3  # zips in zips
 MAX_NOTES = 3  # of a kind, on one submission
@@ -55,23 +56,24 @@ def find(paths, scratch, notice=lambda _: None):
     single one is neither a folder, a zip nor a script.
     """
     finder = _Finder(Path(scratch))
-    together = {}  # the scripts of one student, who is named twice
+    together = {}  # what belongs to one student, who is named twice
     for path in map(Path, paths):
         if not os.path.exists(path):
             raise utils.InputError(f"{printable(path)}: does not exist")
-        kind = path.suffix.lower()
-        if not path.is_dir() and kind not in {".py", ".zip"}:
-            what = "unpack it first" if kind in ARCHIVES else "name one of these"
-            line = f"{printable(path)}: is neither a folder, a .zip nor a .py"
-            if len(paths) == 1:
-                raise utils.InputError(f"{line}; {what}")
-            notice(f"{line}: left out")
-        elif path.is_dir() or kind == ".zip":
-            together[path] = [path]
-        elif len(paths) > 1 and not _question(path):
-            notice(f"{printable(path)}: is no script of this homework: left out")
-        else:
+        kind = "folder" if path.is_dir() else path.suffix.lower()
+        several = len(paths) > 1
+        if several and names.on_platform(path.name):
             together.setdefault((path.parent, names.owner(path.name)), []).append(path)
+        elif kind in {"folder", ".zip"} or (several and kind in ARCHIVES | {".ipynb"}):
+            together[path] = [path]
+        elif kind == ".py" and (not several or _question(path)):
+            together.setdefault((path.parent, names.owner(path.name)), []).append(path)
+        elif several:
+            notice(f"{printable(path)}: is no submission: left out")
+        else:
+            what = "unpack it first" if kind in ARCHIVES else "name one of these"
+            line = f"{printable(path)}: is neither a folder, a .zip nor a .py; {what}"
+            raise utils.InputError(line)
     for alike in together.values():
         finder.add(*alike)
     if not finder.found:
@@ -92,22 +94,23 @@ class _Finder:
 
     def add(self, path, *more):
         """Add the submission or the submissions in something the user named."""
-        if path.suffix.lower() == ".py" and not path.is_dir():
-            who = names.owner(path.name)
-            whole = path.resolve()
+        whole = path.resolve()
+        who = names.owner(whole.name or str(path), path.is_dir())
+        if more and names.on_platform(path.name):
+            self.add_student([whole, *(each.resolve() for each in more)], path.parent, who)
+        elif path.is_dir():
+            self.add_class_or_one(whole, path, who)
+        elif path.suffix.lower() == ".zip":
+            self.add_zip(whole, path, who, self.add_class_or_one)
+        elif path.suffix.lower() == ".py":
             name = who[0] or (whole.parent.name if more else path.stem)
             self.add_scripts([path, *more], path, (name, who[1]))
             self.found[-1].questions = tuple(self.found[-1].scripts)
-            return
-        folder = path.resolve()
-        who = names.owner(folder.name or str(path), path.is_dir())
-        if path.is_dir():
-            self.add_class_or_one(folder, path, who)
         else:
-            self.add_zip(folder, path, who, self.add_class_or_one)
+            self.add_student([whole], path.parent, who)
 
-    def add_class_or_one(self, folder, source, who):
-        """Add `folder` as one submission, or each student in it as one."""
+    def add_class_or_one(self, folder, source, who, zips=0):
+        """Add `folder`, inside so many zips, as one submission, or each student in it as one."""
         try:
             children = _children(folder)
         except OSError as error:
@@ -118,8 +121,11 @@ class _Finder:
         if len(members) == 1 and not names.on_platform(members[0].name):  # it wraps one
             (path,) = members
             if path.is_dir():
-                return self.add_class_or_one(path, source / path.name, who)
-            return self.add_zip(path, source / path.name, who, self.add_class_or_one)
+                return self.add_class_or_one(path, source / path.name, who, zips)
+            if zips == MAX_NESTED:  # it may hold itself
+                return self.add_empty(source, who, f"{path.name}: a zip in too many others")
+            add = functools.partial(self.add_class_or_one, zips=zips + 1)
+            return self.add_zip(path, source / path.name, who, add)
         groups = {}
         submitters = _submitters(folder)
         for path in members:
@@ -130,7 +136,7 @@ class _Finder:
         for owner in sorted(groups, key=lambda owner: (names.in_order(owner[0]), owner[1])):
             self.add_student(groups[owner], source, owner, notes)
 
-    def add_student(self, paths, folder, who, notes):
+    def add_student(self, paths, folder, who, notes=()):
         """Add what lies in a class's folder under one student's name."""
         first, source = paths[0], folder / paths[0].name
         if os.path.islink(first):
@@ -138,8 +144,11 @@ class _Finder:
                 source, who, *notes, f"{first.name}: a link, which is not followed; copy it here"
             )
         if names.on_platform(first.name):
-            if len(paths) > 1 or not first.is_dir():
-                return self.add_folder(self.gathered(paths), source, who, notes)
+            working = [path for path in paths if _holds_work(path)] or paths[:1]
+            if len(working) > 1 or not working[0].is_dir():
+                notes = list(notes)
+                return self.add_folder(self.gathered(paths, notes), source, who, notes)
+            first = working[0]
         elif first.suffix.lower() == ".py" and not first.is_dir():
             return self.add_scripts(paths, source, who, notes)
         if first.suffix.lower() == ".zip" and not first.is_dir():
@@ -226,16 +235,21 @@ class _Finder:
             Submission(printable(who[0]) or "?", source, folder, notes=notes, number=who[1])
         )
 
-    def gathered(self, paths):
+    def gathered(self, paths, notes):
         """A folder with what a platform wrote in several places, files under their own names."""
         together = self.new_folder()
         for path in paths:
             _, _, name = names.on_platform(path.name)
-            if path.is_dir():
-                target = together if len(paths) == 1 else together / path.name
-                shutil.copytree(path, target, ignore=_unwanted, dirs_exist_ok=True)
-            elif path.stat().st_size <= MAX_ARCHIVE:
-                shutil.copyfile(path, together / (name or path.name))
+            target = together / (name.lstrip(".") or path.name)
+            if os.path.exists(target):
+                target = together / path.name
+            try:
+                if path.is_dir():
+                    shutil.copytree(path, target, ignore=_unwanted)
+                elif os.path.isfile(path) and not os.path.islink(path):
+                    shutil.copyfile(path, target)
+            except (OSError, shutil.Error):
+                notes.append(f"{path.name}: cannot be read")
         return together
 
     def unpacked(self, path):
@@ -319,8 +333,11 @@ def _students(children):
 
 def _submitters(folder):
     """{folder: (student, number)} where Gradescope says it."""
+    path = folder / "submission_metadata.yml"
+    if not _is_own(path):
+        return {}
     try:
-        with open(folder / "submission_metadata.yml", encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return names.students(file.read(files.MAX_FILE))
     except OSError:
         return {}
@@ -355,8 +372,7 @@ def _unwanted(folder, children):
         name
         for name, path in paths.items()
         if os.path.islink(path)
-        or (path.is_dir() and files.is_ignored(path))
-        or (path.is_file() and path.stat().st_size > MAX_ARCHIVE)
+        or (files.is_ignored(path) if os.path.isdir(path) else not os.path.isfile(path))
     ]
 
 
@@ -373,16 +389,15 @@ def _why_not(path):
 # A submission's scripts
 
 
+_read = functools.cache(script.read)
+
+
 @functools.cache
-def _read(path):
-    if _read.cache_info().currsize > MAX_LOOKED_AT:
-        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
-    return script.read(path)
-
-
 def _question(path):
     """ "q1" or "q2" by a script's name, or else by the classes it defines; None if by neither."""
-    return names.question(path.name) or _read(path).question
+    if _question.cache_info().currsize > MAX_LOOKED_AT:
+        raise utils.InputError(f"more than {MAX_LOOKED_AT:,} scripts: name a smaller folder")
+    return names.question(path.name) or script.question_of(path)
 
 
 def _choose(folder, scripts, notes):
@@ -392,15 +407,18 @@ def _choose(folder, scripts, notes):
     old copies come last. Notes are added on scripts that were passed over.
     """
 
-    def rank(path):
+    def by_name(path):
         parts = path.relative_to(folder).parts
+        return not names.question(path.name), names.is_behind(parts), len(parts)
+
+    def rank(path):
+        *first, depth = by_name(path)
         read = _read(path)
         return (
-            not names.question(path.name),
-            names.is_behind(parts),
+            *first,
             bool(read.error),
             read.unfilled,
-            len(parts),
+            depth,
             path.name not in ("hw1-q1.py", "hw1-q2.py"),
             str(path),
         )
@@ -408,6 +426,7 @@ def _choose(folder, scripts, notes):
     chosen = {}
     for question in ("q1", "q2"):
         candidates = [path for path in scripts[:MAX_SCRIPTS] if _question(path) == question]
+        candidates = sorted(candidates, key=by_name)[:MAX_COMPARED]
         if not candidates:
             continue
         best, *others = sorted(candidates, key=rank)
@@ -427,7 +446,7 @@ def _copy_with_imports(path, folder):
     beside, waiting, seen = path.parent, [path], set()
     while waiting and len(seen) < MAX_SCRIPTS:
         path = waiting.pop()
-        if path in seen or not path.is_file():
+        if path in seen or os.path.islink(path) or not os.path.isfile(path):
             continue
         seen.add(path)
         target = folder / path.relative_to(beside)

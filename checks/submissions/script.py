@@ -77,6 +77,15 @@ def read(path):
     )
 
 
+def question_of(path):
+    """`question` of the script at `path`, which is not parsed; None where it cannot be opened."""
+    try:
+        with open(path, "rb") as file:
+            return question(file.read(MAX_FILE))
+    except OSError:
+        return None
+
+
 def question(source):
     """Which question's classes a script's bytes define: "q1", "q2" or None."""
     text = source.decode("utf-16" if _is_utf_16(source) else "utf-8", "replace")

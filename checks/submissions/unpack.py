@@ -39,10 +39,10 @@ def unpack(path, folder):
             members = [(member, name) for member, name in members if _is_wanted(member, name)]
             if len(members) > MAX_MEMBERS:
                 raise RefusedArchive(f"holds {len(members):,} files, more than {MAX_MEMBERS:,}")
-            room = MAX_UNPACKED
+            room = [MAX_UNPACKED]
             for member, name in members:
                 try:
-                    room = _write(archive, member, folder / name, room)
+                    _write(archive, member, folder / name, room)
                 # zipfile raises struct.error, zlib.error, EOFError, ... on damaged files.
                 except (_Full, MemoryError):
                     raise
@@ -84,27 +84,24 @@ def _is_wanted(member, name):
 
 
 def _write(archive, member, path, room):
-    """Write a member to `path`; returns the bytes of `room` that are left."""
-    if member.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        return room
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a member to `path`; takes its bytes from those in room[0], _Full if they are more."""
     suffix = path.suffix.lower()
-    if suffix in IGNORED_SUFFIXES:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if member.is_dir():
+        path.mkdir(exist_ok=True)
+    elif suffix in IGNORED_SUFFIXES:
         path.touch()
-        return room
-    if member.file_size > (MAX_ARCHIVE if suffix in ARCHIVES else MAX_FILE):
+    elif member.file_size > (MAX_ARCHIVE if suffix in ARCHIVES else MAX_FILE):
         path.touch()
         os.truncate(path, MAX_FILE + 1)  # too large to be read, as it is in a folder
-        return room
-    try:
-        with archive.open(member) as stream, open(path, "wb") as file:
-            while block := stream.read(BLOCK):
-                room -= len(block)
-                if room < 0:
-                    raise _Full
-                file.write(block)
-    except Exception:
-        path.unlink(missing_ok=True)
-        raise
-    return room
+    else:
+        try:
+            with archive.open(member) as stream, open(path, "wb") as file:
+                while block := stream.read(BLOCK):
+                    room[0] -= len(block)
+                    if room[0] < 0:
+                        raise _Full
+                    file.write(block)
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
