@@ -63,8 +63,7 @@ class Job:
     repetitions: list = field(default_factory=list, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)  # of a repetition with another seed
     failure: str = field(default="", kw_only=True)  # what its process said when it failed
-    epochs = 1  # what its progress is counted in
-    startup = 0.0
+    epochs = 1  # what its progress is counted in; `cost` is in seconds on one core, roughly
     output = None  # the file that keeps what it prints
 
     @property
@@ -76,11 +75,6 @@ class Job:
         question, experiment = self.uses[0]
         seed = "" if self.seed is None else f", seed {self.seed}"
         return f"{question.number} {experiment.name}{seed}"
-
-    @property
-    def cost(self):
-        """Seconds that it takes on one core, roughly."""
-        return self.startup + self.epochs * self.pace
 
     def command_line(self, threads):
         """What a shell in the repository runs it with."""
@@ -103,7 +97,7 @@ class Proof(Job):
     def output(self):
         return self.folder / f"{self.code}.txt"  # another version of the code prints another file
 
-    pace = START[PROOFS]
+    cost = START[PROOFS]
     memory = MEMORY[PROOFS]
 
     def result(self):
@@ -155,17 +149,13 @@ class Training(Job):
         return self.opt.epochs
 
     @property
-    def startup(self):
-        """Seconds beside its epochs."""
-        return START[self.script]
-
-    @property
-    def pace(self):
-        """Seconds that an epoch takes, roughly."""
+    def cost(self):
+        """Seconds that it takes on one core, roughly."""
         n, features = self.dataset.counts["train"], self.dataset.n_features
         units = self.opt.hidden_size if self.opt.model == "mlp" else 0
         updates = n / self.opt.batch_size if self.script == "hw1-q2.py" else 0
-        return n * features * (LINEAR + UNIT * units) + updates * UPDATE
+        epoch = n * features * (LINEAR + UNIT * units) + updates * UPDATE
+        return START[self.script] + self.epochs * epoch
 
     @property
     def memory(self):

@@ -59,7 +59,7 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     identity: Identity
-    code: str
+    code: Annotated[str, msgspec.Meta(pattern="^[0-9a-f+]+$")]  # it stands in a file's name
     epochs: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
     initial: Numbers
     seconds: Seconds

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from utils import SPLITS
@@ -36,13 +37,8 @@ class Known:
     sample: str = ""
 
 
-def _known(table):
-    lists = {name: tuple(value) for name, value in table.items() if isinstance(value, list)}
-    return Known(**{**table, **lists})
-
-
 _TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-KNOWN = {name: _known(table) for name, table in _TABLES.items()}
+KNOWN = msgspec.convert(_TABLES, dict[str, Known])
 LANDSCAPES = KNOWN["intel_landscapes"].classes
 
 CHUNK = 512  # images read at once

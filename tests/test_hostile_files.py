@@ -192,6 +192,7 @@ def test_numbers_that_would_lead_astray(a_run, tmp_path, name, value):
         lambda meta: meta.update(epochs=0),
         lambda meta: meta.update(epochs=True),
         lambda meta: meta.update(epochs=2.0),
+        lambda meta: meta.update(code="../../x"),
         lambda meta: meta.update(epochs=1),
         lambda meta: meta.update(initial={"val_acc": "high"}),
         lambda meta: meta.update(initial={"val_acc": {}}),
@@ -304,7 +305,7 @@ def test_what_is_no_file_among_the_checkpoints(a_run, tmp_path):
     os.mkfifo(paths[0].with_name(names[2]))
     outcome = a_run("perceptron", "x", 3, "-resume")
     assert outcome.status == 2 and len(outcome.err_lines) == 3
-    assert names[0] in outcome.err_lines[0] and names[2] in outcome.err_lines[1]
+    assert names[2] in outcome.err_lines[0] and names[0] in outcome.err_lines[1]
 
 
 def test_the_refusal_says_what_differs(a_run, tmp_path):
