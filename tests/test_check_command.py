@@ -399,9 +399,9 @@ def test_the_note_says_which_protections_were_there():
 )
 def test_cores_are_those_that_the_container_grants(tmp_path, monkeypatch, files, granted):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
-    for name, text in files.items():
+    for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(content)
     assert class_run.cores(tmp_path) == granted
 
 
