@@ -241,7 +241,7 @@ PHASES = {
     "seeding": ("utils.configure_seed:1", 0),
     "before the first line": ("lab.run.Run.say:1", 0),
     "before the first epoch": ("lab.run.Run.epochs:1", 0),
-    "training": ({"q1": "script.MLP.train_epoch:3", "q2": "script.train_epoch:3"}, 2),
+    "training": ({"q1": "fast.exact_sgd.train_epoch:3", "q2": "script.train_epoch:3"}, 2),
     "evaluation": ({"q1": "script.MLP.evaluate:8", "q2": "script.evaluate:4"}, 2),
     "before an epoch's line": ("lab.run.Run.end_epoch:3", 2),
     "before an epoch's snapshot": ("lab.run.Run._warn_if_not_finite:3", 2),
