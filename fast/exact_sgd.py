@@ -48,6 +48,7 @@ WAYS = (
     Way(blocks.logistic_regression, ("W",), 12, None),
     Way(blocks.mlp, ("W1", "b1", "W2", "b2"), 96, 1e-3),
 )
+SETTINGS = {"learning_rate", "l2_penalty"}  # what an epoch may be given; others only a model knows
 FIRST = 8  # examples of an epoch that both ways train
 CLOSE = 1e-9  # how much of a step summing in another order may change in float64
 _ways = weakref.WeakKeyDictionary()  # {model: its Way, or None: its own loop trains it}
@@ -65,9 +66,11 @@ def train_epoch(model, X, y, epoch=None, **settings):
     """
     epoch, classes = epoch or model.train_epoch, np.reshape(y, len(X))
     given = {name: value for name, value in settings.items() if (name, value) != ("batch_size", 1)}
-    usable = classes.dtype.kind in "iu" and len(X) >= FIRST and classes.min() >= 0
+    usable = len(X) >= FIRST and classes.dtype.kind in "iu" and classes.min() >= 0
+    if not given.keys() <= SETTINGS or trains_by_own_loop(model):
+        usable = False
     with _one_blas_thread(), np.errstate(all="ignore"):
-        if usable and "batch_size" not in given and not trains_by_own_loop(model):
+        if usable:
             try:
                 if model not in _ways:
                     _ways[model] = _proven_way(model, epoch, len(X), given)
