@@ -47,7 +47,7 @@ class Model:
 
         Returns the mean over examples of the losses that the steps return, if they return one.
         """
-        y = gold_classes(y, len(X))
+        y = exact_sgd.gold_classes(y, len(X))
         if batch_size == 1:
             examples = zip(X, y, strict=True)
             losses = [self.update_weight(x_i, y_i, **settings) for x_i, y_i in examples]
@@ -73,13 +73,10 @@ class LinearModel(Model):
 
 
 class Perceptron(LinearModel):
-    """Rosenblatt's perceptron for several classes."""
+    """Rosenblatt's perceptron for several classes. A learning rate would only scale W: none is used."""
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
-        """If another class than y_i is predicted, add x_i to y_i's row and subtract it from the other's.
-
-        The learning rate, which would only scale a W that starts at zero, and the penalty are ignored.
-        """
+        """If another class than y_i is predicted, add x_i to y_i's row and subtract it from the other's."""
         y_hat = self.predict(x_i)
         if y_hat != y_i:
             self.W[y_i] += x_i
@@ -186,14 +183,6 @@ def mean(a):
     return a if a.ndim == 1 else a.mean(axis=0)
 
 
-def gold_classes(y, n):
-    """y, (n,) or (n, 1), as integers (n,); ValueError unless it has a class for each of n > 0 rows."""
-    y = np.reshape(y, n)
-    if n == 0 or y.dtype.kind not in "biu" or y.min() < 0:
-        raise ValueError("y must hold a class, an integer from 0, for each row of X, one at least")
-    return y.astype(np.int64)
-
-
 # --------------------------------------------------------------------------------------------
 # Options
 
@@ -269,10 +258,10 @@ def train(opt, names, data):
         run.say(f"Training took {run.duration()}")
         test_acc, scores = exact_sgd.evaluate(model, test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
-        accuracies = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
         weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
         outcome = figures.Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
-        run.finish(outcome, **accuracies, test_acc=test_acc)
+        last = run.history[-1]
+        run.finish(outcome, train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc)
     return model, run.history
 
 

@@ -64,18 +64,16 @@ def train_epoch(model, X, y, epoch=None, **settings):
     X : ndarray (n, n_features) or `pixels.FeatureMatrix`; y : (n,) or (n, 1) classes.
     epoch : the model's own way to train, where that is not `model.train_epoch`.
     """
-    epoch, classes = epoch or model.train_epoch, np.reshape(y, len(X))
+    epoch, y = epoch or model.train_epoch, gold_classes(y, len(X))
     given = {name: value for name, value in settings.items() if (name, value) != ("batch_size", 1)}
-    usable = len(X) >= FIRST and classes.dtype.kind in "iu" and classes.min() >= 0
-    if not given.keys() <= SETTINGS or trains_by_own_loop(model):
-        usable = False
+    usable = len(X) >= FIRST and given.keys() <= SETTINGS and not trains_by_own_loop(model)
     with _one_blas_thread(), np.errstate(all="ignore"):
         if usable:
             try:
                 if model not in _ways:
                     _ways[model] = _proven_way(model, epoch, len(X), given)
                 way = _ways[model]
-                dtype = _dtype_of_equal_steps(model, epoch, way, X, classes, given)
+                dtype = _dtype_of_equal_steps(model, epoch, way, X, y, given)
             except Exception as error:  # noqa: BLE001, of a method that is not the known one
                 keep_to_own_loop(model)
                 notice(
@@ -83,11 +81,19 @@ def train_epoch(model, X, y, epoch=None, **settings):
                     f"time: fast/exact_sgd.py would change the result ({error})"
                 )
             else:
-                return _fast_epoch(model, way, X, classes, given, dtype)
+                return _fast_epoch(model, way, X, y, given, dtype)
         if "batch_size" in given and "W1" in vars(model) and _is_exact_in_float32(X):
             with _arrays_as(model, np.float32):  # the large products of batches in half the time
                 return epoch(X.changed(dtype=np.float32), y, **settings)
         return epoch(X, y, **settings)
+
+
+def gold_classes(y, n):
+    """y, (n,) or (n, 1), as integers (n,); ValueError unless it has a class for each of n > 0 rows."""
+    y = np.reshape(y, n)
+    if n == 0 or y.dtype.kind not in "biu" or y.min() < 0:
+        raise ValueError("y must hold a class, an integer from 0, for each row of X, one at least")
+    return y.astype(np.int64)
 
 
 def trains_by_own_loop(model):
