@@ -110,16 +110,18 @@ class SparseLogisticRegression(LogisticRegression):
     moves every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
     """
 
-    TRUNCATION = 1920  # examples between two proximal steps
+    TRUNCATION = 1920  # examples between two proximal steps; each batch is followed by its own
 
-    def train_epoch(self, X, y, learning_rate=0.001, l1_penalty=0.0, **settings):
+    def train_epoch(self, X, y, learning_rate=0.001, l1_penalty=0.0, batch_size=1, **settings):
         """One pass over the rows in order: the steps of `LogisticRegression` and the proximal steps."""
-        settings |= {"learning_rate": learning_rate}
-        for start in range(0, len(y), self.TRUNCATION):
-            rows = slice(start, start + self.TRUNCATION)
+        settings |= {"learning_rate": learning_rate, "batch_size": batch_size}
+        size = self.TRUNCATION if batch_size == 1 else batch_size
+        for start in range(0, len(y), size):
+            rows = slice(start, start + size)
             X_part, y_part = part(X, rows), y[rows]
             exact_sgd.train_epoch(self, X_part, y_part, super().train_epoch, **settings)
-            threshold = learning_rate * l1_penalty * len(y_part)
+            steps = len(y_part) if batch_size == 1 else 1
+            threshold = learning_rate * l1_penalty * steps
             self.W -= np.clip(self.W, -threshold, threshold)
 
 
