@@ -104,7 +104,7 @@ class SparseLogisticRegression(LogisticRegression):
     moves every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
     """
 
-    TRUNCATION = 1920  # examples between two proximal steps
+    TRUNCATION = 1920  # examples between two proximal steps; each batch is followed by its own
 
     def train_epoch(self, X, y, batch_size=1, learning_rate=0.001, l1_penalty=0.0, **settings):
         """One pass over the rows in order: the steps of `LogisticRegression` and the proximal steps."""
