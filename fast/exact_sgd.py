@@ -266,10 +266,12 @@ def _require_same(model, epoch, way, X, y, settings, dtype=np.float64, tolerance
     before = {name: vars(model)[name].copy() for name in way.parameters}
     own_loss, own = _outcome(model, lambda: epoch(X, y, **settings))
     fast_loss, fast = _outcome(model, lambda: _fast_epoch(model, way, X, y, settings, dtype, size))
-    if not all(np.isfinite(own[name]).all() for name in before if name in own):
-        return  # training has diverged, and what overflows first is a matter of order
     if (own_loss is None) != (fast_loss is None) or own.keys() != fast.keys():
         raise Differs("what an epoch returns, or the model's attributes")
+    if not all(np.isfinite(own[name]).all() for name in before):
+        if all(np.isfinite(fast[name]).all() for name in before):
+            raise Differs("nan or infinity")
+        return  # both have diverged, and what overflows first is a matter of order
     if own_loss is not None and not np.isclose(own_loss, fast_loss, tolerance, tolerance):
         raise Differs("the loss")
     for name in own:

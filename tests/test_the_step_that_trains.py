@@ -677,6 +677,22 @@ def test_an_error_in_a_step_comes_from_the_models_loop(q1, name):
         assert all(getattr(model, key) is value for key, value in before.items())
 
 
+def test_a_softmax_that_overflows_is_not_repaired(q1, monkeypatch, capsys):
+    """Without the subtraction of the largest logit, an MLP from its own start becomes nan."""
+
+    def cross_entropy(logits, y):
+        p = np.exp(logits) / np.exp(logits).sum()
+        return -np.log(p[y]), p - (np.arange(len(p)) == y)
+
+    monkeypatch.setattr(q1, "cross_entropy", cross_entropy)
+    np.random.seed(42)
+    model = q1.MLP(N_CLASSES, 3000, 20)
+    model.W1 *= 10
+    X, y = np.random.random((N, 3000)), np.arange(N) % N_CLASSES
+    assert np.isnan(exact_sgd.train_epoch(model, X, y, learning_rate=0.001))
+    assert NOTICE in capsys.readouterr().err
+
+
 def test_a_model_that_only_later_differs(q1, capsys):
     """Before each epoch the first examples are compared again."""
     X, plain_X, y = numbers_and_pixels()[1]
