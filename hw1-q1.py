@@ -57,7 +57,7 @@ class Model:
         return None if losses[0] is None else float(np.mean(np.hstack(losses)))
 
     def update_batch(self, X, y, **settings):
-        """One step along the mean gradient of a batch, which `update_weight` takes as well."""
+        """One step along the mean gradient of a batch; `update_weight` accepts a batch, too."""
         return self.update_weight(X, y, **settings)
 
 
@@ -97,27 +97,6 @@ class LogisticRegression(LinearModel):
         self.W -= learning_rate * (mean_outer(error, x_i) + l2_penalty * self.W)
 
 
-class SparseLogisticRegression(LogisticRegression):
-    """Softmax regression whose cost has l1_penalty |W|_1 as well: weights become exactly zero.
-
-    l1's proximal step is taken once for many examples, or per batch: the next example's gradient step
-    moves every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
-    """
-
-    TRUNCATION = 1920  # examples between two proximal steps; each batch is followed by its own
-
-    def train_epoch(self, X, y, batch_size=1, learning_rate=0.001, l1_penalty=0.0, **settings):
-        """One pass over the rows in order: the steps of `LogisticRegression` and the proximal steps."""
-        settings |= {"batch_size": batch_size, "learning_rate": learning_rate}
-        every = self.TRUNCATION if batch_size == 1 else batch_size
-        for start in range(0, len(y), every):
-            rows = slice(start, start + every)
-            exact_sgd.train_epoch(self, part(X, rows), y[rows], super().train_epoch, **settings)
-            steps = len(y[rows]) if batch_size == 1 else 1
-            threshold = steps * learning_rate * l1_penalty
-            self.W -= np.clip(self.W, -threshold, threshold)
-
-
 class MLP(Model):
     """One hidden layer of relu units: z = W1 x + b1, h = relu(z), logits = W2 h + b2.
 
@@ -155,6 +134,27 @@ class MLP(Model):
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter -= learning_rate * gradient
         return loss
+
+
+class SparseLogisticRegression(LogisticRegression):
+    """Softmax regression whose cost has l1_penalty |W|_1 as well: weights become exactly zero.
+
+    l1's proximal step is taken once for many examples, or per batch: the next example's gradient step
+    moves every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
+    """
+
+    TRUNCATION = 1920  # examples between two proximal steps; each batch is followed by its own
+
+    def train_epoch(self, X, y, batch_size=1, learning_rate=0.001, l1_penalty=0.0, **settings):
+        """One pass over the rows in order: the steps of `LogisticRegression` and the proximal steps."""
+        settings |= {"batch_size": batch_size, "learning_rate": learning_rate}
+        every = self.TRUNCATION if batch_size == 1 else batch_size
+        for start in range(0, len(y), every):
+            rows = slice(start, start + every)
+            exact_sgd.train_epoch(self, part(X, rows), y[rows], super().train_epoch, **settings)
+            steps = len(y[rows]) if batch_size == 1 else 1
+            threshold = steps * learning_rate * l1_penalty
+            self.W -= np.clip(self.W, -threshold, threshold)
 
 
 # --------------------------------------------------------------------------------------------
@@ -204,8 +204,7 @@ def parse_arguments(arguments):
     option("batch_size", options.count, 1, "examples per update; their gradients are averaged", short="batch")
     option("hidden_size", options.count, 100, "units in the hidden layer", ["mlp"], "hidden", "{} hidden units")
     option("learning_rate", options.positive, 0.001, "learning rate", [*lr, "mlp"], "lr", "learning rate {}")
-    option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "
-           "to the gradient", lr, "l2", "l2 penalty {}")
+    option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost", lr, "l2", "l2 penalty {}")
     option("l1_penalty", options.non_negative, 0.0, "adds l1_penalty * |W|_1 to the cost, by proximal steps", lr, "l1")
     # fmt: on
     parser.shared_options()
@@ -232,7 +231,6 @@ def train(opt, names, data):
     )
     model, settings = build(opt, data.n_classes, train_X.shape[1])
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
-
     run = Run(SCRIPT, opt, data, names, FIGURES[opt.model])
     with run, np.errstate(all="ignore"):  # the run says which number is not finite
         if opt.resume:
@@ -246,13 +244,13 @@ def train(opt, names, data):
 
         for _ in run.epochs():
             with run.clock("training"):
-                # As the skeleton re-indexes arrays that it has shuffled before: this gives
-                # order[np.random.permutation(n)], in place.
+                # The order of the epoch before is permuted, as when the skeleton re-indexes its arrays.
                 np.random.shuffle(order)
                 shuffled_X = run.watched(train_X.changed(order=order))
                 loss = exact_sgd.train_epoch(model, shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
                 line, numbers = measure(model, opt, loss, (train_X, train_y), (val_X, val_y))
+            # Prints the line, and saves a checkpoint where one is due.
             run.end_epoch(line, numpy_state.state(model, order), **numbers)
 
         run.say(f"Training took {run.duration()}")
@@ -272,13 +270,14 @@ def build(opt, n_classes, n_features):
         return Perceptron(n_classes, n_features), settings
     if opt.model == "mlp":
         return MLP(n_classes, n_features, opt.hidden_size), settings
-    if opt.model != "logistic_regression":
-        raise NotImplementedError(f"build has no branch for {opt.model}")
     settings["l2_penalty"] = opt.l2_penalty
-    if opt.l1_penalty:
-        settings["l1_penalty"] = opt.l1_penalty
-        return SparseLogisticRegression(n_classes, n_features), settings
-    return LogisticRegression(n_classes, n_features), settings
+    if opt.model == "logistic_regression" and not opt.l1_penalty:
+        return LogisticRegression(n_classes, n_features), settings
+    if opt.model == "logistic_regression":
+        return SparseLogisticRegression(n_classes, n_features), settings | {
+            "l1_penalty": opt.l1_penalty
+        }
+    raise NotImplementedError(f"build has no branch for {opt.model}")
 
 
 def measure(model, opt, loss, train, val):

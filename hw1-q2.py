@@ -152,9 +152,9 @@ def parse_arguments(arguments):
     option("l2_decay", options.non_negative, 0.0, "the optimiser's weight_decay", [], "l2", "l2 decay {}")
     option("dropout", options.fraction, 0.3, "probability of leaving a hidden unit out", network, None, "dropout {}")
     option("momentum", options.fraction, 0.0, "of sgd; adam has its own", [], "mom")
-    option("optimizer", ["sgd", "adam"], "sgd", "what takes the steps", [], "opt", "{}")
+    option("optimizer", ["sgd", "adam"], "sgd", "optimiser", [], "opt", "{}")
     option("precision", ["float32", "bfloat16"], "float32", "of the matrix products; bfloat16 is slow on processors without it")
-    option("device", device, "cpu", "cpu, cuda or mps, where images and model live", nargs=None)
+    option("device", device, "cpu", "device to train on: cpu, cuda or mps", nargs=None)
     # fmt: on
     parser.shared_options()
     return sweep.parse(parser, arguments, resolve)
@@ -188,10 +188,7 @@ def main(arguments):
 
 
 def train(opt, names, data):
-    """One run from its seed to its figures: its options, its `Names`, its `Data`.
-
-    Returns the model and its history, a list with a dict of numbers per epoch.
-    """
+    """One run, from its seed to its figures; returns the model and a dict of numbers per epoch."""
     utils.configure_seed(opt.seed)
     train_X, val_X, test_X = image_tensors(data.arrays, opt.device, opt.standardize)
     generator = torch.Generator().manual_seed(opt.seed)

@@ -60,22 +60,22 @@ class Differs(Exception):
     """The fast way does not do what the model does; the message says what it does differently."""
 
 
-def train_epoch(model, X, y, epoch=None, **settings):
+def train_epoch(model, X, y, own_epoch=None, **settings):
     """Train one epoch of the model; returns what its own `train_epoch(X, y, **settings)` would.
 
     X : ndarray (n, n_features) or `pixels.FeatureMatrix`; y : (n,) or (n, 1) classes.
-    epoch : the model's own way to train, where that is not `model.train_epoch`.
+    own_epoch : the model's own way to train, where that is not `model.train_epoch`.
     """
-    epoch, y = epoch or model.train_epoch, gold_classes(y, len(X))
+    own_epoch, y = own_epoch or model.train_epoch, gold_classes(y, len(X))
     given = {name: value for name, value in settings.items() if (name, value) != ("batch_size", 1)}
     usable = len(X) >= FEWEST and given.keys() <= SETTINGS and not trains_by_own_loop(model)
     with _one_blas_thread(), np.errstate(all="ignore"):
         if usable:
             try:
                 if model not in _ways:
-                    _ways[model] = _proven_way(model, epoch, len(X), given)
+                    _ways[model] = _proven_way(model, own_epoch, len(X), given)
                 way = _ways[model]
-                dtype = _dtype_of_equal_steps(model, epoch, way, X, y, given)
+                dtype = _dtype_of_equal_steps(model, own_epoch, way, X, y, given)
             except Exception as error:  # noqa: BLE001, of a method that is not the known one
                 keep_to_own_loop(model)
                 notice(
@@ -86,8 +86,8 @@ def train_epoch(model, X, y, epoch=None, **settings):
                 return _fast_epoch(model, way, X, y, given, dtype)
         if "batch_size" in given and "W1" in vars(model) and _is_exact_in_float32(X):
             with _arrays_as(model, np.float32):  # the large products of batches in half the time
-                return epoch(X.changed(dtype=np.float32), y, **settings)
-        return epoch(X, y, **settings)
+                return own_epoch(X.changed(dtype=np.float32), y, **settings)
+        return own_epoch(X, y, **settings)
 
 
 def gold_classes(y, n):
@@ -193,21 +193,21 @@ def _fast_epoch(model, way, X, y, settings, dtype=np.float64, size=None):
 # The proof
 
 
-def _proven_way(model, epoch, n, settings):
+def _proven_way(model, own_epoch, n, settings):
     """The way that trains as the model does; Differs where there is none."""
     why = "its parameters are not W, or W1, b1, W2 and b2"
     for way in WAYS:
         if all(isinstance(vars(model).get(name), np.ndarray) for name in way.parameters):
             try:
-                _probe(model, epoch, way, settings)
-                _require_each_row_once(model, epoch, way, n, settings)
+                _probe(model, own_epoch, way, settings)
+                _require_each_row_once(model, own_epoch, way, n, settings)
                 return way
             except Exception as error:  # noqa: BLE001, of a method that is not the known one
                 why = error
     raise Differs(why)
 
 
-def _probe(model, epoch, way, settings):
+def _probe(model, own_epoch, way, settings):
     """Compare both ways on small random weights, a few examples of each class, and large settings.
 
     In the first epoch on real data no relu is off, a penalty is below rounding, and a class may be
@@ -221,10 +221,10 @@ def _probe(model, epoch, way, settings):
         n_classes = len(vars(model)[way.parameters[-1]])
         y = rng.permutation(4 * n_classes) % n_classes
         large = dict.fromkeys(settings, 0.1)
-        _require_same(model, epoch, way, rng.normal(size=(len(y), 7)), y, large, size=3)
+        _require_same(model, own_epoch, way, rng.normal(size=(len(y), 7)), y, large, size=3)
 
 
-def _require_each_row_once(model, epoch, way, n, settings):
+def _require_each_row_once(model, own_epoch, way, n, settings):
     """Let the epoch walk over n numbered rows, and look at the steps that it asks for.
 
     The steps are only noted, so what else it may do to the weights, here ones, is seen as well.
@@ -241,7 +241,7 @@ def _require_each_row_once(model, epoch, way, n, settings):
         for name in way.parameters:
             vars(model)[name][...] = 1
         X, y = np.arange(float(n))[:, None], np.arange(n)
-        loss, after = _outcome(model, lambda: epoch(X, y, **settings))
+        loss, after = _outcome(model, lambda: own_epoch(X, y, **settings))
     if steps != [(i, i) for i in range(n)] or given != [settings] * n:
         raise Differs("the examples, their order or their settings")
     if not all((after[name] == 1).all() for name in way.parameters):
@@ -250,24 +250,26 @@ def _require_each_row_once(model, epoch, way, n, settings):
         raise Differs("the loss of an epoch")
 
 
-def _dtype_of_equal_steps(model, epoch, way, X, y, settings):
+def _dtype_of_equal_steps(model, own_epoch, way, X, y, settings):
     """In which type the way takes the model's own steps on the first examples; Differs if in none."""
     first = X[: way.first], y[: way.first]
     if way.float32 is not None and _is_exact_in_float32(X):
         with contextlib.suppress(Differs):
-            _require_same(model, epoch, way, *first, settings, np.float32, way.float32)
+            _require_same(model, own_epoch, way, *first, settings, np.float32, way.float32)
             return np.float32
-    _require_same(model, epoch, way, *first, settings)
+    _require_same(model, own_epoch, way, *first, settings)
     return np.float64
 
 
-def _require_same(model, epoch, way, X, y, settings, dtype=np.float64, tolerance=CLOSE, size=None):
+def _require_same(
+    model, own_epoch, way, X, y, settings, dtype=np.float64, tolerance=CLOSE, size=None
+):
     """Train X and y both ways, from the model's state and back to it; Differs if that is not the same.
 
     tolerance : the difference allowed, as a share of the largest step of each array.
     """
     before = {name: vars(model)[name].copy() for name in way.parameters}
-    own_loss, own = _outcome(model, lambda: epoch(X, y, **settings))
+    own_loss, own = _outcome(model, lambda: own_epoch(X, y, **settings))
     fast_loss, fast = _outcome(model, lambda: _fast_epoch(model, way, X, y, settings, dtype, size))
     if (own_loss is None) != (fast_loss is None) or own.keys() != fast.keys():
         raise Differs("what an epoch returns, or the model's attributes")
