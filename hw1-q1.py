@@ -271,12 +271,11 @@ def build(opt, n_classes, n_features):
     if opt.model == "mlp":
         return MLP(n_classes, n_features, opt.hidden_size), settings
     settings["l2_penalty"] = opt.l2_penalty
-    if opt.model == "logistic_regression" and not opt.l1_penalty:
-        return LogisticRegression(n_classes, n_features), settings
+    if opt.model == "logistic_regression" and opt.l1_penalty:
+        settings["l1_penalty"] = opt.l1_penalty
+        return SparseLogisticRegression(n_classes, n_features), settings
     if opt.model == "logistic_regression":
-        return SparseLogisticRegression(n_classes, n_features), settings | {
-            "l1_penalty": opt.l1_penalty
-        }
+        return LogisticRegression(n_classes, n_features), settings
     raise NotImplementedError(f"build has no branch for {opt.model}")
 
 
