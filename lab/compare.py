@@ -313,10 +313,9 @@ def findings(labels, groups, of_top=False):
     sentences, limits = [said], []
     for pair in pairs:
         if not of_top or top[0] in (pair.first, pair.second):
-            counts = len(values[pair.first]), len(values[pair.second])
-            sentences.append(statistics.describe_comparison(pair, counts))
-            if min(counts) > 1:
-                limits.append(statistics.describe_limit(pair, counts))
+            sentences.append(statistics.describe_comparison(pair))
+            if min(pair.seeds) > 1:
+                limits.append(statistics.describe_limit(pair))
     return top, alike, [*sentences, *dict.fromkeys(limits)]
 
 
@@ -327,9 +326,7 @@ def compare(settings, records, model, data_title, show=False):
         alone are one setting; without scipy nothing is said of these, but for a notice.
     """
     options = [name for name in settings[0] if name != "seed"]
-    groups = [[record] for record in records]
-    if "seed" in settings[0]:
-        settings, groups = grouped(settings, records)
+    settings, groups = grouped(settings, records)
     labels = [label_of(setting) for setting in settings]
     rows, sentences = table(settings, groups), []
     about = subject(model, options) if options else called(model)
