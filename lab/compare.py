@@ -211,14 +211,15 @@ def write_table(rows, path_for, csv_rows=None):
 
 
 def called(model):
-    """What a title calls a model: 'logistic regression', 'the MLP'."""
+    """What titles and messages call a model: 'logistic regression', 'the MLP'."""
     words = {"mlp": "the MLP", "perceptron": "the perceptron"}
     return words.get(model, model.replace("_", " "))
 
 
 def subject(model, options):
     """What the title of a figure says that it compares: 'logistic regression, by learning rate'."""
-    return f"{called(model)}, by {' and '.join(option.replace('_', ' ') for option in options)}"
+    by = " and ".join(option.replace("_", " ") for option in options)
+    return f"{called(model)}, by {by}" if by else called(model)
 
 
 def label_of(setting):
@@ -329,7 +330,6 @@ def compare(settings, records, model, data_title, show=False):
     settings, groups = grouped(settings, records)
     labels = [label_of(setting) for setting in settings]
     rows, sentences = table(settings, groups), []
-    about = subject(model, options) if options else called(model)
     if over_seeds(groups):
         data_title = f"{legend(groups)}\n{data_title}"
         try:
@@ -344,4 +344,4 @@ def compare(settings, records, model, data_title, show=False):
             utils.notice(
                 "note: scipy is not installed, so settings are not tested for a difference"
             )
-    return rows, sentences, overlays(groups, labels, about, data_title, show=show)
+    return rows, sentences, overlays(groups, labels, subject(model, options), data_title, show=show)
