@@ -232,7 +232,7 @@ def train(opt, names, data):
         run.say(f"Final test acc: {test_acc:.4f}")
         _, train_acc = evaluate(model, train_X, train_X.y, criterion)
         accuracies = {"train_acc": train_acc, "val_acc": run.history[-1]["val_acc"]}
-        run.finish(Outcome.of(logits, gold, predictions), **accuracies, test_acc=test_acc)
+        run.finish(Outcome(logits, predictions), **accuracies, test_acc=test_acc)
     return model, run.history
 
 

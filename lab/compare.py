@@ -83,11 +83,10 @@ def table(settings, groups, baseline=None):
     repeated = over_seeds(groups)
     row_of = row_of_seeds if repeated else row_of_run
     rows = [{**each, **row_of(group)} for each, group in zip(settings, groups, strict=True)]
-    if not repeated:
-        records = [record for (record,) in groups]
-        if not measured_alike(records):
-            for row, record in zip(rows, records, strict=True):
-                row |= {"threads": record.threads, "runs_at_a_time": record.runs_at_a_time}
+    records = [group[0] for group in groups]
+    if not repeated and not measured_alike(records):
+        for row, record in zip(rows, records, strict=True):
+            row |= {"threads": record.threads, "runs_at_a_time": record.runs_at_a_time}
     highest = max(row["val_acc"] for row in rows)
     tied = [row["val_acc"] == highest for row in rows]
     only_seeds = all(each.keys() == {"seed"} for each in settings) or repeated and len(rows) == 1
@@ -334,8 +333,8 @@ def compare(settings, records, model, data_title, show=False):
         data_title = f"{legend(groups)}\n{data_title}"
         try:
             if len(groups) == 1:
-                accuracies = [final_accuracy(record) for record in groups[0]]
-                sentences = [f"Validation accuracy: {statistics.describe(accuracies)}"]
+                said = statistics.describe([final_accuracy(record) for record in records])
+                sentences = [f"Validation accuracy: {said}"]
             else:
                 _, alike, sentences = findings(labels, groups, of_top=True)
                 for label, row in zip(labels, rows, strict=True):

@@ -238,9 +238,9 @@ def describe(values):
 
 def describe_comparison(comparison):
     """A sentence: do two settings differ, and by how much at least."""
-    above, below, counts, difference, exact, adjusted, pairs = comparison
+    above, below, (first, second), difference, exact, adjusted, pairs = comparison
     low, high = np.clip(difference.interval, -1, 1).tolist()  # accuracies differ by no more
-    by, seeds = as_share(abs(difference.mean)), f"{counts[0]} against {counts[1]} seeds"
+    by, seeds = as_share(abs(difference.mean)), f"{first} against {second} seeds"
     if math.isnan(difference.p):
         return f"{above} and {below} cannot be compared: {seeds}, and each needs two or more."
     if low == high:
@@ -262,8 +262,8 @@ def describe_comparison(comparison):
 
 def describe_limit(comparison):
     """A sentence: what the permutation test can tell at most, with so many seeds each."""
-    counts, least, pairs = comparison.seeds, comparison.exact.least, comparison.pairs
-    seeds = f"With {counts[0]} against {counts[1]} seeds"
+    (first, second), least, pairs = comparison.seeds, comparison.exact.least, comparison.pairs
+    seeds = f"With {first} against {second} seeds"
     limit = f"{seeds} the permutation test cannot go below {p_value(least)}"
     if least * pairs <= LEVEL:
         return f"{limit}."
@@ -301,8 +301,6 @@ def _finite(values):
     values = np.ravel(values).astype(float).tolist()
     if not values:
         raise ValueError("one or more runs are needed, not 0")
-    if not all(map(math.isfinite, values)):
-        raise ValueError(
-            "a result is nan or infinite: leave out the runs that diverged, and say so"
-        )
+    if not np.isfinite(values).all():
+        raise ValueError("a result is nan or infinite: leave out runs that diverged, and say so")
     return values
