@@ -275,8 +275,7 @@ def train(opt, names, data):
         run.say(f"Final test acc: {test_acc:.4f}")
         final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
         weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-        outcome = Outcome(scores, scores.argmax(axis=1), weights)
-        run.finish(outcome, **final, test_acc=test_acc)
+        run.finish(Outcome(scores, weights), **final, test_acc=test_acc)
     return model, run.history
 
 

@@ -62,14 +62,17 @@ MISTAKES = 20  # images among them
 class Outcome:
     """What came of a run on the test images.
 
-    scores : (n, n_classes) of each image.
-    predictions : (n,) the predicted classes.
+    scores : (n, n_classes); the predicted class has an image's highest.
     weights : (n_classes, features) of a linear model, without the bias; else None.
     """
 
     scores: np.ndarray
-    predictions: np.ndarray
     weights: np.ndarray | None = None
+
+    @property
+    def predictions(self):
+        """(n,) the predicted classes."""
+        return self.scores.argmax(axis=1)
 
 
 def quantities(opt, linear):
