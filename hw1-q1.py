@@ -257,8 +257,7 @@ def train(opt, names, data):
         test_acc, scores = exact_sgd.evaluate(model, test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
         weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-        outcome = figures.Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
-        last = run.history[-1]
+        last, outcome = run.history[-1], figures.Outcome(scores, weights)
         run.finish(outcome, train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc)
     return model, run.history
 

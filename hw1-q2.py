@@ -224,12 +224,11 @@ def train(opt, names, data):
 
         run.say(f"Training took {run.duration()}")
         logits, gold = all_logits(model, test_X).cpu().numpy(), data.arrays["test_labels"]
-        predictions = logits.argmax(axis=1)
-        test_acc = float((predictions == gold).mean())
+        test_acc = float((logits.argmax(axis=1) == gold).mean())
         run.say(f"Final test acc: {test_acc:.4f}")
         _, train_acc = evaluate(model, train_X, train_X.y, criterion)
         accuracies = {"train_acc": train_acc, "val_acc": run.history[-1]["val_acc"]}
-        run.finish(Outcome.of(logits, gold, predictions), **accuracies, test_acc=test_acc)
+        run.finish(Outcome(logits), **accuracies, test_acc=test_acc)
     return model, run.history
 
 

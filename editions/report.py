@@ -87,7 +87,7 @@ def write(edition, jobs, folder, dataset, quick):
             sections=sections,
             texts=compare.text_rows,
             formatted=lambda rows: compare.formatted(rows, "github"),
-            numeric=lambda rows: {head_of(key) for key in compare.numeric_columns(rows)},
+            numeric=lambda rows: {head_of(key) for key in rows[0] if compare.is_numeric(key, rows)},
             image=lambda path: base64.b64encode(path.read_bytes()).decode(),
             name=lambda path: path.relative_to(folder).as_posix(),
         )

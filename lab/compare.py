@@ -80,19 +80,19 @@ def table(settings, groups, baseline=None):
 
     baseline : {"val_acc": share, "test_acc": share} of the most frequent class, for a last row.
     """
-    row_of = row_of_seeds if over_seeds(groups) else row_of_run
+    repeated = over_seeds(groups)
+    row_of = row_of_seeds if repeated else row_of_run
     rows = [{**each, **row_of(group)} for each, group in zip(settings, groups, strict=True)]
-    records = [record for group in groups for record in group]
-    if not over_seeds(groups) and not measured_alike(records):
+    records = [group[0] for group in groups]
+    if not repeated and not measured_alike(records):
         for row, record in zip(rows, records, strict=True):
             row |= {"threads": record.threads, "runs_at_a_time": record.runs_at_a_time}
     highest = max(row["val_acc"] for row in rows)
     tied = [row["val_acc"] == highest for row in rows]
-    repeated = (
-        len(rows) == 1 and over_seeds(groups) or all(each.keys() == {"seed"} for each in settings)
-    )
-    word = "best" if sum(tied) == 1 else "tied"
-    rows = [{**row, "best": word * (i and not repeated)} for row, i in zip(rows, tied, strict=True)]
+    only_seeds = all(each.keys() == {"seed"} for each in settings) or repeated and len(rows) == 1
+    word = "" if only_seeds else "best" if sum(tied) == 1 else "tied"
+    for row, is_highest in zip(rows, tied, strict=True):
+        row["best"] = word if is_highest else ""
     if baseline:
         first = next(iter(rows[0]))
         rows.append({**dict.fromkeys(rows[0]), first: "one class", **baseline, "best": ""})
@@ -115,14 +115,17 @@ def row_of_run(group):
 
 def row_of_seeds(group):
     """The columns of a setting over its seeds."""
+    val_acc = [final_accuracy(record) for record in group]
+    test_acc = [record.final["test_acc"] for record in group]
     row = {"seeds": len(group)}
-    columns = {"val_acc": [final_accuracy(record) for record in group]}
-    columns["test_acc"] = [record.final["test_acc"] for record in group]
-    for key, values in columns.items():
+    for split, values in (("val", val_acc), ("test", test_acc)):
         about = statistics.summary(values)
-        deviation = about.deviation if about.count > 1 else None
-        row |= {key: about.mean, f"{key.partition('_')[0]}_deviation": deviation}
-        row |= {f"lowest_{key}": about.low, f"highest_{key}": about.high}
+        row |= {
+            f"{split}_acc": about.mean,
+            f"{split}_deviation": about.deviation if about.count > 1 else None,
+            f"lowest_{split}_acc": about.low,
+            f"highest_{split}_acc": about.high,
+        }
     return row
 
 
@@ -131,27 +134,16 @@ def text_rows(rows):
     return [{head_of(key): as_text(key, value) for key, value in row.items()} for row in rows]
 
 
-def numeric_columns(rows):
-    """The keys of the columns of numbers, which are set to the right."""
-    return {
-        key
-        for key in rows[0]
-        if all(isinstance(row[key], int | float | None) for row in rows if row[key] != "one class")
-    } | {key for key in rows[0] if is_accuracy(key)}
+def is_numeric(key, rows):
+    """Is the column one of numbers, which are set to the right?"""
+    values = [row[key] for row in rows if row[key] != "one class"]
+    return is_accuracy(key) or all(isinstance(value, int | float | None) for value in values)
 
 
 def formatted(rows, style):
     """The rows as a table in one of tabulate's styles."""
-    from tabulate import tabulate
-
-    right = numeric_columns(rows)
-    return tabulate(
-        [[text.replace("|", "\\|") for text in row.values()] for row in text_rows(rows)],
-        headers=[head_of(key) for key in rows[0]],
-        tablefmt=style,
-        disable_numparse=True,
-        colalign=["right" if key in right else "left" for key in rows[0]],
-    )
+    cells = [[text.replace("|", "\\|") for text in row.values()] for row in text_rows(rows)]
+    return tabulated(rows, {key: head_of(key) for key in rows[0]}, cells, style)
 
 
 def latex(rows):
@@ -159,29 +151,35 @@ def latex(rows):
 
     Rows that over several seeds cannot be told from it are in italics.
     """
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    special |= {character: f"\\{character}" for character in "&%$#_{}"}
+    from tabulate import LATEX_ESCAPE_RULES
 
     def escaped(text):
-        return text.translate(str.maketrans(special))
+        return text.translate(str.maketrans(LATEX_ESCAPE_RULES))
 
-    right = numeric_columns(rows)
-    keys = [key for key in rows[0] if key != "best"]  # the bold row says it
-    heads = [escaped(name_of(key)) for key in keys]
-    lines = [
-        "% in the preamble: \\usepackage{booktabs}",
-        f"\\begin{{tabular}}{{{''.join('r' if key in right else 'l' for key in keys)}}}",
-        "\\toprule",
-        " & ".join(head[:1].upper() + head[1:] for head in heads) + r" \\",
-        "\\midrule",
-    ]
+    names = {key: name_of(key) for key in rows[0] if key != "best"}  # the bold row says it
+    heads = {key: escaped(name[:1].upper() + name[1:]) for key, name in names.items()}
+    cells = []
     for row in rows:
-        texts = [escaped(as_text(key, row[key])) for key in keys]
+        texts = [escaped(as_text(key, row[key])) for key in heads]
         style = {"best": "textbf", "tied": "textbf", NOT_TOLD: "textit"}.get(row.get("best"))
-        if style:
-            texts = [text and f"\\{style}{{{text}}}" for text in texts]
-        lines.append(" & ".join(texts) + r" \\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+        cells.append([f"\\{style}{{{text}}}" if style and text else text for text in texts])
+    text = tabulated(rows, heads, cells, "latex_raw")
+    for rule in ("toprule", "midrule", "bottomrule"):  # tabulate has these only where it escapes
+        text = text.replace("\\hline", f"\\{rule}", 1)
+    return f"% in the preamble: \\usepackage{{booktabs}}\n{text}\n"
+
+
+def tabulated(rows, heads, cells, style):
+    """The texts in `cells`, a list per row, under heads {key: text}; numbers to the right."""
+    from tabulate import tabulate
+
+    return tabulate(
+        cells,
+        headers=heads.values(),
+        tablefmt=style,
+        disable_numparse=True,
+        colalign=["right" if is_numeric(key, rows) else "left" for key in heads],
+    )
 
 
 def csv_text(rows):
@@ -201,22 +199,26 @@ def write_table(rows, path_for, csv_rows=None):
 
     csv_rows : what the CSV has in their place, where its columns are others.
     """
-    texts = {"csv": csv_text(csv_rows or rows), "md": formatted(rows, "github") + "\n"}
-    texts["tex"] = latex(rows)
+    texts = {
+        "csv": csv_text(csv_rows or rows),
+        "md": formatted(rows, "github") + "\n",
+        "tex": latex(rows),
+    }
     for ending, text in texts.items():
         with replacing(path_for(ending)) as stream:
             stream.write(text.encode())
 
 
 def called(model):
-    """What a title calls a model: 'logistic regression', 'the MLP'."""
+    """What titles and messages call a model: 'logistic regression', 'the MLP'."""
     words = {"mlp": "the MLP", "perceptron": "the perceptron"}
     return words.get(model, model.replace("_", " "))
 
 
 def subject(model, options):
     """What the title of a figure says that it compares: 'logistic regression, by learning rate'."""
-    return f"{called(model)}, by {' and '.join(option.replace('_', ' ') for option in options)}"
+    by = " and ".join(option.replace("_", " ") for option in options)
+    return f"{called(model)}, by {by}" if by else called(model)
 
 
 def label_of(setting):
@@ -311,10 +313,9 @@ def findings(labels, groups, of_top=False):
     sentences, limits = [said], []
     for pair in pairs:
         if not of_top or top[0] in (pair.first, pair.second):
-            counts = len(values[pair.first]), len(values[pair.second])
-            sentences.append(statistics.describe_comparison(pair, counts))
-            if min(counts) > 1:
-                limits.append(statistics.describe_limit(pair, counts))
+            sentences.append(statistics.describe_comparison(pair))
+            if min(pair.seeds) > 1:
+                limits.append(statistics.describe_limit(pair))
     return top, alike, [*sentences, *dict.fromkeys(limits)]
 
 
@@ -325,18 +326,15 @@ def compare(settings, records, model, data_title, show=False):
         alone are one setting; without scipy nothing is said of these, but for a notice.
     """
     options = [name for name in settings[0] if name != "seed"]
-    groups = [[record] for record in records]
-    if "seed" in settings[0]:
-        settings, groups = grouped(settings, records)
+    settings, groups = grouped(settings, records)
     labels = [label_of(setting) for setting in settings]
     rows, sentences = table(settings, groups), []
-    about = subject(model, options) if options else called(model)
     if over_seeds(groups):
         data_title = f"{legend(groups)}\n{data_title}"
         try:
             if len(groups) == 1:
-                accuracies = [final_accuracy(record) for record in groups[0]]
-                sentences = [f"Validation accuracy: {statistics.describe(accuracies)}"]
+                said = statistics.describe([final_accuracy(record) for record in records])
+                sentences = [f"Validation accuracy: {said}"]
             else:
                 _, alike, sentences = findings(labels, groups, of_top=True)
                 for label, row in zip(labels, rows, strict=True):
@@ -345,4 +343,4 @@ def compare(settings, records, model, data_title, show=False):
             utils.notice(
                 "note: scipy is not installed, so settings are not tested for a difference"
             )
-    return rows, sentences, overlays(groups, labels, about, data_title, show=show)
+    return rows, sentences, overlays(groups, labels, subject(model, options), data_title, show=show)

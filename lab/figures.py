@@ -62,20 +62,17 @@ MISTAKES = 20  # images among them
 class Outcome:
     """What came of a run on the test images.
 
-    predictions : (n,) the predicted classes.
-    margins : (n,) by how much the predicted class's score exceeds the gold one's, 0 where right.
+    scores : (n, n_classes); the predicted class has an image's highest.
     weights : (n_classes, features) of a linear model, without the bias; else None.
     """
 
-    predictions: np.ndarray
-    margins: np.ndarray
+    scores: np.ndarray
     weights: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, scores, gold, predictions, weights=None):
-        """That of scores (n, n_classes) on images of classes `gold` (n,)."""
-        rows = np.arange(len(gold))
-        return cls(predictions, scores[rows, predictions] - scores[rows, gold], weights)
+    @property
+    def predictions(self):
+        """(n,) the predicted classes."""
+        return self.scores.argmax(axis=1)
 
 
 def quantities(opt, linear):
@@ -209,14 +206,16 @@ def confusion(gold, predictions, names, title, show=False):
 
 
 def mistakes(images, gold, outcome, names, title, show=False):
-    """The wrong test images of the largest margins, as a figure."""
-    surest = np.argsort(-outcome.margins, kind="stable")[:MISTAKES]
-    surest = surest[outcome.predictions[surest] != gold[surest]]
+    """The wrong test images whose predicted class's score exceeds the true one's most, as a figure."""
+    predictions, each = outcome.predictions, np.arange(len(gold))
+    margins = outcome.scores[each, predictions] - outcome.scores[each, gold]
+    surest = np.argsort(-margins, kind="stable")[:MISTAKES]
+    surest = surest[predictions[surest] != gold[surest]]
     if len(surest) == 0:
         figure = utils.new_figure((6.4, 1.2), title, show, margins=(0.1, 0.1, 0.1))
         figure.text(0.5, 0.3, "no test image is wrong", ha="center")
         return figure
-    words = [f"{names[gold[i]]},\ntaken for {names[outcome.predictions[i]]}" for i in surest]
+    words = [f"{names[gold[i]]},\ntaken for {names[predictions[i]]}" for i in surest]
     return contact_sheet(images[surest] / 255, words, 5, title, show)
 
 

@@ -17,11 +17,9 @@ from lab.known_data import KNOWN
 
 CLASSES = KNOWN["synthetic"].classes
 SPLITS = dict(zip(utils.SPLITS, KNOWN["synthetic"].sizes, strict=True))  # examples
-SIZE, CHUNK, SEED = (
-    48,
-    512,
-    4,
-)  # pixels per side; images drawn at once, with a random stream of their own
+SIZE = 48  # pixels per side
+CHUNK = 512  # images drawn at once, with a random stream of their own
+SEED = 4
 # In photographs a class shows another, a street its buildings: of so many in a hundred images the label
 # names the neighbour of what is drawn.
 AMBIGUOUS, NEIGHBOURS = 12, np.array([5, 3, 3, 2, 2, 0])
@@ -160,10 +158,8 @@ class Scenes:
     def sea(self):
         self.paint(rows > self.ridge(8, 60), ROCK + LEAF, ROUGH)
         horizon = self.number(6, 34)
-        waves = (
-            integers(self.bits, -40, 40, (self.n, SIZE, 6)).repeat(8, 2) * self.number(1, 8) >> 3
-        )
-        self.paint(rows > horizon, WATER + SKY, SMOOTH, waves)
+        waves = integers(self.bits, -40, 40, (self.n, SIZE, 6)).repeat(8, axis=2)
+        self.paint(rows > horizon, WATER + SKY, SMOOTH, waves * self.number(1, 8) >> 3)
         beach = self.ridge(28, 80) + ((columns - 24) * self.number(-24, 24) >> 5)
         self.paint(rows > np.maximum(beach - 2, horizon), SNOW, ROUGH)
         self.paint(rows > np.maximum(beach, horizon), SAND + ROCK, ROUGH)
@@ -175,9 +171,7 @@ class Scenes:
         self.wall(houses & (columns < vanishing))
         self.wall(houses & (columns >= vanishing))
         self.paint(rows > eye + (aside * self.number(8, 40) >> 5), ROAD, ROUGH)
-        for _ in range(
-            3
-        ):  # cars and people: the nearer, the lower their feet and the larger they are
+        for _ in range(3):  # cars and people: the nearer, the lower their feet and the larger
             size = self.number(3, 24)
             top = eye + size - (size * self.number(8, 20) >> 4)
             thing = self.box(self.number(-4, 46), size * self.number(2, 14) >> 4, top, eye + size)

@@ -60,6 +60,7 @@ class Comparison(NamedTuple):
 
     first: str
     second: str
+    seeds: tuple  # how many the first has, and the second
     difference: Difference
     exact: Exact
     holm: float
@@ -91,14 +92,26 @@ def summary(values):
     return Summary(len(values), statistics.mean(values), deviation, min(values), max(values))
 
 
-def mean_interval(values, confidence=1 - LEVEL):
+def mean_interval(values):
     """Student's interval for the mean: mean +- t s / sqrt(k), with k - 1 degrees of freedom."""
-    return _t_interval(values, confidence, lambda k: math.sqrt(1 / k))
+    return _t_interval(values, 0)
 
 
-def next_run_interval(values, confidence=1 - LEVEL):
+def next_run_interval(values):
     """Where one more run would fall: mean +- t s sqrt(1 + 1/k), for runs normally distributed."""
-    return _t_interval(values, confidence, lambda k: math.sqrt(1 + 1 / k))
+    return _t_interval(values, 1)
+
+
+def _t_interval(values, runs):
+    """mean +- t s sqrt(runs + 1/k)."""
+    from scipy import stats
+
+    k, mean, deviation, *_ = summary(values)
+    if k == 1:
+        return Interval(-math.inf, math.inf)
+    t = float(stats.t.ppf(1 - LEVEL / 2, k - 1))
+    half = t * deviation * math.sqrt(runs + 1 / k)
+    return Interval(mean - half, mean + half)
 
 
 def welch(first, second):
@@ -188,15 +201,15 @@ def holm(p_values):
 
 def compare_all(settings):
     """A `Comparison` for each pair of {name: values}, in their order, Holm over all of them."""
-    pairs = list(itertools.combinations(settings, 2))
-    differences = [welch(settings[first], settings[second]) for first, second in pairs]
-    adjusted = holm([difference.p for difference in differences])
-    return [
-        Comparison(
-            *pair, difference, permutation(*(settings[name] for name in pair)), p, len(pairs)
-        )
-        for pair, difference, p in zip(pairs, differences, adjusted.tolist(), strict=True)
-    ]
+    pairs = list(itertools.combinations(settings.items(), 2))
+    differences = [welch(first, second) for (_, first), (_, second) in pairs]
+    adjusted = holm([difference.p for difference in differences]).tolist()
+    comparisons = []
+    for pair, difference, p in zip(pairs, differences, adjusted, strict=True):
+        (name, first), (other, second) = pair
+        seeds, exact = (len(first), len(second)), permutation(first, second)
+        comparisons.append(Comparison(name, other, seeds, difference, exact, p, len(pairs)))
+    return comparisons
 
 
 def not_told_from(name, comparisons):
@@ -223,11 +236,11 @@ def describe(values):
     )
 
 
-def describe_comparison(comparison, counts):
-    """A sentence: do two settings differ, and by how much at least. `counts` are their seeds."""
-    above, below, difference, exact, adjusted, pairs = comparison
+def describe_comparison(comparison):
+    """A sentence: do two settings differ, and by how much at least."""
+    above, below, (first, second), difference, exact, adjusted, pairs = comparison
     low, high = np.clip(difference.interval, -1, 1).tolist()  # accuracies differ by no more
-    by, seeds = as_share(abs(difference.mean)), f"{counts[0]} against {counts[1]} seeds"
+    by, seeds = as_share(abs(difference.mean)), f"{first} against {second} seeds"
     if math.isnan(difference.p):
         return f"{above} and {below} cannot be compared: {seeds}, and each needs two or more."
     if low == high:
@@ -247,10 +260,10 @@ def describe_comparison(comparison, counts):
     )
 
 
-def describe_limit(comparison, counts):
+def describe_limit(comparison):
     """A sentence: what the permutation test can tell at most, with so many seeds each."""
-    least, pairs = comparison.exact.least, comparison.pairs
-    seeds = f"With {counts[0]} against {counts[1]} seeds"
+    (first, second), least, pairs = comparison.seeds, comparison.exact.least, comparison.pairs
+    seeds = f"With {first} against {second} seeds"
     limit = f"{seeds} the permutation test cannot go below {p_value(least)}"
     if least * pairs <= LEVEL:
         return f"{limit}."
@@ -288,19 +301,6 @@ def _finite(values):
     values = np.ravel(values).astype(float).tolist()
     if not values:
         raise ValueError("one or more runs are needed, not 0")
-    if not all(map(math.isfinite, values)):
-        raise ValueError(
-            "a result is nan or infinite: leave out the runs that diverged, and say so"
-        )
+    if not np.isfinite(values).all():
+        raise ValueError("a result is nan or infinite: leave out runs that diverged, and say so")
     return values
-
-
-def _t_interval(values, confidence, factor):
-    from scipy import stats
-
-    values = _finite(values)
-    k, mean = len(values), statistics.mean(values)
-    if k == 1:
-        return Interval(-math.inf, math.inf)
-    half = float(stats.t.ppf((1 + confidence) / 2, k - 1)) * statistics.stdev(values) * factor(k)
-    return Interval(mean - half, mean + half)

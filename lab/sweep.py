@@ -42,11 +42,9 @@ class Sweep:
     unused: list
     table: dict
 
-    def label(self, opt):
-        """What sets one of the runs apart: 'batch size 32, learning rate 0.1'."""
-        return ", ".join(
-            f"{name.replace('_', ' ')} {shortest(getattr(opt, name))}" for name in self.swept
-        )
+    def setting(self, opt):
+        """What sets one of the runs apart, {option: value}."""
+        return {name: getattr(opt, name) for name in self.swept}
 
 
 def model_first(arguments, models):
@@ -88,7 +86,7 @@ def parse(parser, arguments, resolve=None):
             parser.error(f"argument -{name}: a value is given twice")
         if given.model not in parser.table[name].models:
             parser.error(
-                f"argument -{name}: has no effect on {called(given.model)}, so takes no sweep"
+                f"argument -{name}: has no effect on {compare.called(given.model)}, so takes no sweep"
             )
 
     def options(chosen):
@@ -106,11 +104,6 @@ def parse(parser, arguments, resolve=None):
     return Sweep(runs, swept, name, parser.unused(runs[0][0]), parser.table)
 
 
-def called(model):
-    """What a sentence calls a model: 'logistic regression', 'the MLP'."""
-    return {"mlp": "the MLP", "perceptron": "the perceptron"}.get(model, model.replace("_", " "))
-
-
 def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_path)):
     """Train the runs of a sweep in turn, `train(opt, names, data)` each; then compare them.
 
@@ -125,7 +118,9 @@ def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_pat
     data = open_data(first)
     if sweep.unused:
         have = "have" if len(sweep.unused) > 1 else "has"
-        notice(f"note: {join_words(sweep.unused)} {have} no effect on {called(first.model)}")
+        notice(
+            f"note: {join_words(sweep.unused)} {have} no effect on {compare.called(first.model)}"
+        )
     result = _train_several(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
     if first.show:
         utils.show_figures()
@@ -136,8 +131,8 @@ def _train_several(sweep, train, data):
     """`train_all` of a sweep of several runs."""
     results, failures, ended = [], [], []
     for i, (opt, names) in enumerate(sweep.runs, 1):
-        where = f"run {i} of {len(sweep.runs)}"
-        notice(f"{where}: {sweep.label(opt)}")
+        where, label = f"run {i} of {len(sweep.runs)}", compare.label_of(sweep.setting(opt))
+        notice(f"{where}: {label}")
         results.append(None)
         try:
             results[-1] = _train_or_start(train, opt, names, data)
@@ -147,7 +142,7 @@ def _train_several(sweep, train, data):
             raise Stopped(stopped.signum, told=True) from None
         except (InputError, Incomplete, MemoryError) as error:
             why = f"not enough memory ({error})" if isinstance(error, MemoryError) else error
-            failures.append(f"{where} ({sweep.label(opt)}): {why}")
+            failures.append(f"{where} ({label}): {why}")
             notice(failures[-1])
             if not isinstance(error, Incomplete):
                 continue  # a record under its name is another run's
@@ -187,7 +182,7 @@ def _compare(sweep, ended, data):
     if not there:
         return
     opts, records = zip(*there, strict=True)
-    settings = [{name: getattr(opt, name) for name in sweep.swept} for opt in opts]
+    settings = [sweep.setting(opt) for opt in opts]
     rows, sentences, figures = compare.compare(
         settings, records, first.model, data.title, first.show
     )

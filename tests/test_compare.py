@@ -64,7 +64,7 @@ def test_the_best_is_followed_by_those_not_told_from_it():
     assert len(sentences) == 4  # the best beside each other one, and what the test can tell
     assert "On average learning rate 0.01 is above learning rate 0.1 by .3100" in sentences[1]
     assert "No difference can be told between" in sentences[2]
-    latex = compare.latex(rows)
+    latex = " ".join(compare.latex(rows).split())
     assert r"\textbf{0.01} & \textbf{3}" in latex and r"\textit{0.001} & \textit{3}" in latex
     groups = compare.grouped(*swept)[1]
     assert len(compare.findings(["a", "b", "c"], groups)[2]) == 5

@@ -381,14 +381,15 @@ def rows_of_comparison():
 
 
 def test_a_latex_table_as_one_would_hand_it_in():
-    lines = compare.latex(rows_of_comparison()).splitlines()
+    lines = [" ".join(line.split()) for line in compare.latex(rows_of_comparison()).splitlines()]
     assert lines[0].startswith("%") and "booktabs" in lines[0]
     assert lines[1] == r"\begin{tabular}{rrrrrrr}"
     assert lines[3].startswith("Learning rate & Validation accuracy & ")
     assert lines[5] == r"0.1 & .5000 & .1000 & .5000 & 2 & .5100 & 146 \\"
     assert lines[6].startswith(r"\textbf{0.00001} & \textbf{.6000}")
     assert lines[7].startswith("one class & .2500 & ")
-    text = compare.latex([{"run": r"50% of a_b & {c}\d", "test_acc": 0.5}])
+    text = " ".join(compare.latex([{"run": r"50% of a_b & {c}\d", "test_acc": 0.5}]).split())
+    assert [lines[2], lines[4], lines[-2]] == [r"\toprule", r"\midrule", r"\bottomrule"]
     assert r"50\% of a\_b \& \{c\}\textbackslash{}d & .5000 \\" in text
 
 

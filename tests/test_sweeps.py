@@ -17,7 +17,6 @@ from lab.checkpoint import read_checkpoint, read_state
 from lab.dataset import Data
 from lab.folder import file_name
 from lab.record import read_record
-from lab.sweep import called
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -254,7 +253,7 @@ def test_an_l1_penalty_without_effect_changes_no_picture(q1, run_main, tmp_path,
     outcome = run_main(q1, *words, "-plots_dir", tmp_path / "plots")
     assert (outcome.status, outcome.err) == (
         0,
-        f"note: -l1_penalty has no effect on {called(model)}\n",
+        f"note: -l1_penalty has no effect on {compare.called(model)}\n",
     )
     assert len(list((tmp_path / "plots").glob("*-weights-*.pdf"))) == (model == "perceptron")
 

@@ -428,7 +428,7 @@ def test_weights_that_were_kept_are_light_though_all_of_a_class_were():
     data = SimpleNamespace(class_names=["a", "b"])
     data.arrays = {"test_images": np.zeros((2, 4, 4)), "test_labels": np.array([0, 1])}
     weights = np.array([np.ones(16), np.zeros(16)])
-    outcome = figures.Outcome(np.array([0, 1]), np.zeros(2), weights)
+    outcome = figures.Outcome(np.eye(2), weights)
     opt = SimpleNamespace(model="logistic_regression", l1_penalty=0.1, show=False)
     drawn = dict(figures.pictures(outcome, data, "title", opt))
     assert list(drawn) == ["weights", "weight-histogram", "kept-weights", "confusion", "mistakes"]
@@ -444,7 +444,8 @@ def test_weights_that_were_kept_are_light_though_all_of_a_class_were():
 def test_long_names_of_classes_overlap_nowhere():
     names = ["choroidal neovascularization", "diabetic macular edema", "drusen"]
     gold, predicted = np.arange(9) % 3, (np.arange(9) + 1 + np.arange(9) // 5) % 3
-    outcome = figures.Outcome(predicted, np.arange(9.0, 0, -1))
+    scores = np.eye(3)[predicted] * np.arange(9.0, 0, -1)[:, None]
+    outcome = figures.Outcome(scores)
     figure = figures.mistakes(np.zeros((9, 8, 8)), gold, outcome, names, "title")
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
