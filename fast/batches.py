@@ -12,8 +12,8 @@ class ImageTensor:
 
     `X[a:b]` is the tensor of rows a to b, (b - a, features); `batch(indices)` a pair (X, y).
 
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
-        `pixels.StoredImages`, which stay in their file until a batch of them is asked for.
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or what gives
+        its rows, of which none is read until a batch of them is asked for.
     labels : int64 array of shape (n,).
     scale : None, or the pair (mean, deviation) of `pixels.feature_statistics`.
     """
