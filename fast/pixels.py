@@ -72,8 +72,8 @@ class FeatureMatrix:
 
     def changed(self, **changes):
         """The same matrix with another `dtype`, `order` or `progress`."""
-        settings = {name: getattr(self, name) for name in ("bias", "dtype", "standardize")}
-        settings |= {"order": self.order, "progress": self.progress}
+        names = ("bias", "dtype", "standardize", "order", "progress")
+        settings = {name: getattr(self, name) for name in names}
         return FeatureMatrix(self.bytes, **settings | changes)
 
 
