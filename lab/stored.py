@@ -1,7 +1,6 @@
 """Data larger than memory: a folder of .npy files, whose images stay there until they are asked for."""
 
 import math
-import mmap
 import os
 import threading
 from pathlib import Path
@@ -59,9 +58,9 @@ def open_folder(folder, called=None):
             size = os.fstat(stream.fileno()).st_size
             shape, fortran_order, dtype = utils.read_header(stream, size, key)
             if key.endswith("labels"):
-                mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
+                # Mapped, as `checked` compares the numbers of labels and images before it reads them.
                 order = "F" if fortran_order else "C"
-                arrays[key] = np.ndarray(shape, dtype, mapped, stream.tell(), order=order)
+                arrays[key] = np.asarray(np.memmap(stream, dtype, "r", stream.tell(), shape, order))
                 stream.close()
             elif dtype == np.uint8 and not fortran_order:
                 arrays[key] = StoredImages(stream, stream.tell(), shape)
