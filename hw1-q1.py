@@ -19,7 +19,6 @@ try:
     from fast import exact_sgd
     from fast.pixels import FeatureMatrix, feature_statistics, part
     from lab import figures, numpy_state, options, process, sweep
-    from lab.figures import Outcome
     from lab.run import Run
 except ModuleNotFoundError as error:
     advice = "activate the environment, or 'pip install -r requirements.txt'"
@@ -48,11 +47,10 @@ class Model:
 
         Returns the mean over examples of the losses that the steps return, if they return one.
         """
-        y = gold_classes(y, len(X))
+        y = exact_sgd.gold_classes(y, len(X))
         if batch_size == 1:
-            losses = [
-                self.update_weight(x_i, y_i, **settings) for x_i, y_i in zip(X, y, strict=True)
-            ]
+            examples = zip(X, y, strict=True)
+            losses = [self.update_weight(x_i, y_i, **settings) for x_i, y_i in examples]
         else:
             batches = [slice(start, start + batch_size) for start in range(0, len(y), batch_size)]
             losses = [self.update_batch(X[rows], y[rows], **settings) for rows in batches]
@@ -75,13 +73,10 @@ class LinearModel(Model):
 
 
 class Perceptron(LinearModel):
-    """Rosenblatt's perceptron for several classes."""
+    """Rosenblatt's perceptron for several classes. A learning rate would only scale W: none is used."""
 
     def update_weight(self, x_i, y_i, learning_rate=1.0, l2_penalty=0.0):
-        """If another class than y_i is predicted, add x_i to y_i's row and subtract it from the other's.
-
-        The learning rate, which would only scale a W that starts at zero, and the penalty are ignored.
-        """
+        """If another class than y_i is predicted, add x_i to y_i's row and subtract it from the other's."""
         y_hat = self.predict(x_i)
         if y_hat != y_i:
             self.W[y_i] += x_i
@@ -105,20 +100,21 @@ class LogisticRegression(LinearModel):
 class SparseLogisticRegression(LogisticRegression):
     """Softmax regression whose cost has l1_penalty |W|_1 as well: weights become exactly zero.
 
-    The proximal step for l1 is taken once for many examples: the gradient step on the next example
+    l1's proximal step is taken once for many examples, or per batch: the next example's gradient step
     moves every weight off zero again (Langford et al., Sparse online learning via truncated gradient).
     """
 
-    TRUNCATION = 1920  # examples between two proximal steps
+    TRUNCATION = 1920  # examples between two proximal steps; each batch is followed by its own
 
-    def train_epoch(self, X, y, learning_rate=0.001, l1_penalty=0.0, **settings):
+    def train_epoch(self, X, y, batch_size=1, learning_rate=0.001, l1_penalty=0.0, **settings):
         """One pass over the rows in order: the steps of `LogisticRegression` and the proximal steps."""
-        settings |= {"learning_rate": learning_rate}
-        for start in range(0, len(y), self.TRUNCATION):
-            rows = slice(start, start + self.TRUNCATION)
-            X_part, y_part = part(X, rows), y[rows]
-            exact_sgd.train_epoch(self, X_part, y_part, super().train_epoch, **settings)
-            threshold = learning_rate * l1_penalty * len(y_part)
+        settings |= {"batch_size": batch_size, "learning_rate": learning_rate}
+        every = self.TRUNCATION if batch_size == 1 else batch_size
+        for start in range(0, len(y), every):
+            rows = slice(start, start + every)
+            exact_sgd.train_epoch(self, part(X, rows), y[rows], super().train_epoch, **settings)
+            steps = len(y[rows]) if batch_size == 1 else 1
+            threshold = steps * learning_rate * l1_penalty
             self.W -= np.clip(self.W, -threshold, threshold)
 
 
@@ -154,16 +150,15 @@ class MLP(Model):
         """One gradient step on the example x_i (n_features,) of class y_i; the loss before it."""
         z, h, logits = self.forward(x_i)
         loss, error = cross_entropy(logits, y_i)
-        W1_gradient, b1_gradient, W2_gradient, b2_gradient = self.backward(x_i, z, h, error)
-        self.W1 -= learning_rate * W1_gradient
-        self.b1 -= learning_rate * b1_gradient
-        self.W2 -= learning_rate * W2_gradient
-        self.b2 -= learning_rate * b2_gradient
+        gradients = self.backward(x_i, z, h, error)
+        parameters = self.W1, self.b1, self.W2, self.b2
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter -= learning_rate * gradient
         return loss
 
 
 # --------------------------------------------------------------------------------------------
-# What the models share
+# The mathematics, for one example or for a batch
 
 
 def cross_entropy(logits, y):
@@ -179,21 +174,13 @@ def cross_entropy(logits, y):
 
 
 def mean_outer(a, b):
-    """The outer product a b^T of one example's vectors; of a batch's, (n, ...), the mean of theirs."""
+    """The outer product a b^T of one example's vectors; for a batch, the mean over its examples."""
     return np.outer(a, b) if a.ndim == 1 else a.T @ b / len(a)
 
 
 def mean(a):
-    """One example's vector itself; of a batch's, (n, ...), the mean."""
+    """One example's vector unchanged; for a batch, the mean over its examples."""
     return a if a.ndim == 1 else a.mean(axis=0)
-
-
-def gold_classes(y, n):
-    """y, (n,) or (n, 1), as integers (n,); ValueError if it has not a class for each of n > 0 rows."""
-    y = np.reshape(y, n)
-    if n == 0 or y.dtype.kind not in "biu" or y.min() < 0:
-        raise ValueError("y must hold a class, an integer from 0, for each row of X, one at least")
-    return y.astype(np.int64)
 
 
 # --------------------------------------------------------------------------------------------
@@ -214,9 +201,9 @@ def parse_arguments(arguments):
     option, lr = parser.option, ["logistic_regression"]
     # fmt: off
     option("epochs", options.count, 20, "passes over the training examples", title="")
-    option("batch_size", options.count, 1, "examples per update, which follows their mean gradient", short="batch")
-    option("hidden_size", options.count, 100, "hidden units", ["mlp"], "hidden", "{} hidden units")
-    option("learning_rate", options.positive, 0.001, "size of a step", [*lr, "mlp"], "lr", "learning rate {}")
+    option("batch_size", options.count, 1, "examples per update; their gradients are averaged", short="batch")
+    option("hidden_size", options.count, 100, "units in the hidden layer", ["mlp"], "hidden", "{} hidden units")
+    option("learning_rate", options.positive, 0.001, "learning rate", [*lr, "mlp"], "lr", "learning rate {}")
     option("l2_penalty", options.non_negative, 0.0, "adds l2_penalty / 2 * |W|^2 to the cost, so l2_penalty * W "
            "to the gradient", lr, "l2", "l2 penalty {}")
     option("l1_penalty", options.non_negative, 0.0, "adds l1_penalty * |W|_1 to the cost, by proximal steps", lr, "l1")
@@ -235,10 +222,7 @@ def main(arguments):
 
 
 def train(opt, names, data):
-    """One run from its seed to its figures: its options, its `Names`, its `Data`.
-
-    Returns the model and its history, a list with a dict of numbers per epoch.
-    """
+    """One run, from its seed to its figures; returns the model and a dict of numbers per epoch."""
     utils.configure_seed(opt.seed)
     train_y, val_y, test_y = (data.arrays[f"{split}_labels"] for split in utils.SPLITS)
     scale = feature_statistics(data.arrays["train_images"]) if opt.standardize else None
@@ -246,18 +230,19 @@ def train(opt, names, data):
         FeatureMatrix(data.arrays[f"{split}_images"], opt.model != "mlp", standardize=scale)
         for split in utils.SPLITS
     )
-    model, train_epoch, settings = build(opt, data.n_classes, train_X.shape[1])
+    model, settings = build(opt, data.n_classes, train_X.shape[1])
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
 
-    with Run(SCRIPT, opt, data, names, FIGURES[opt.model]) as run:
+    run = Run(SCRIPT, opt, data, names, FIGURES[opt.model])
+    with run, np.errstate(all="ignore"):  # the run says which number is not finite
         if opt.resume:
             run.load_checkpoint(functools.partial(numpy_state.restore, model, order))
         else:
             with run.clock("evaluation"):
                 run.initial["train_acc"], _ = exact_sgd.evaluate(model, train_X, train_y)
                 run.initial["val_acc"], _ = exact_sgd.evaluate(model, val_X, val_y)
-            accuracies = "initial train acc: {train_acc:.4f} | initial val acc: {val_acc:.4f}"
-            run.say(accuracies.format(**run.initial))
+            line = "initial train acc: {train_acc:.4f} | initial val acc: {val_acc:.4f}"
+            run.say(line.format(**run.initial))
 
         for _ in run.epochs():
             with run.clock("training"):
@@ -265,7 +250,7 @@ def train(opt, names, data):
                 # order[np.random.permutation(n)], in place.
                 np.random.shuffle(order)
                 shuffled_X = run.watched(train_X.changed(order=order))
-                loss = train_epoch(shuffled_X, train_y[order], **settings)
+                loss = exact_sgd.train_epoch(model, shuffled_X, train_y[order], **settings)
             with run.clock("evaluation"):
                 line, numbers = measure(model, opt, loss, (train_X, train_y), (val_X, val_y))
             run.end_epoch(line, numpy_state.state(model, order), **numbers)
@@ -273,29 +258,27 @@ def train(opt, names, data):
         run.say(f"Training took {run.duration()}")
         test_acc, scores = exact_sgd.evaluate(model, test_X, test_y)
         run.say(f"Final test acc: {test_acc:.4f}")
-        final = {name: run.history[-1][name] for name in ("train_acc", "val_acc")}
         weights = model.W[:, :-1] if isinstance(model, LinearModel) else None
-        outcome = Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
-        run.finish(outcome, **final, test_acc=test_acc)
+        outcome = figures.Outcome.of(scores, test_y, scores.argmax(axis=1), weights)
+        last = run.history[-1]
+        run.finish(outcome, train_acc=last["train_acc"], val_acc=last["val_acc"], test_acc=test_acc)
     return model, run.history
 
 
 def build(opt, n_classes, n_features):
-    """The model that the options ask for, its way to train an epoch, and the keywords of that."""
+    """The model that the options ask for, and the settings of its `train_epoch`."""
     settings = {"batch_size": opt.batch_size, "learning_rate": opt.learning_rate}
     if opt.model == "perceptron":
-        model = Perceptron(n_classes, n_features)
-    elif opt.model == "mlp":
-        model = MLP(n_classes, n_features, opt.hidden_size)
-    elif opt.model == "logistic_regression":
-        settings |= {"l2_penalty": opt.l2_penalty}
-        if opt.l1_penalty:  # trains its slices of an epoch the fast way itself
-            model = SparseLogisticRegression(n_classes, n_features)
-            return model, model.train_epoch, {**settings, "l1_penalty": opt.l1_penalty}
-        model = LogisticRegression(n_classes, n_features)
-    else:
-        raise ValueError(f"build makes no {opt.model}")
-    return model, functools.partial(exact_sgd.train_epoch, model), settings
+        return Perceptron(n_classes, n_features), settings
+    if opt.model == "mlp":
+        return MLP(n_classes, n_features, opt.hidden_size), settings
+    if opt.model != "logistic_regression":
+        raise NotImplementedError(f"build has no branch for {opt.model}")
+    settings["l2_penalty"] = opt.l2_penalty
+    if opt.l1_penalty:
+        settings["l1_penalty"] = opt.l1_penalty
+        return SparseLogisticRegression(n_classes, n_features), settings
+    return LogisticRegression(n_classes, n_features), settings
 
 
 def measure(model, opt, loss, train, val):

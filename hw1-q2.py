@@ -148,7 +148,7 @@ def parse_arguments(arguments):
     option("layers", few, 2, "hidden layers, 1 to 100", network, None, "{} hidden layers")
     option("hidden_size", options.count, 200, "units per hidden layer", network, "hidden", "{} units each")
     option("activation", ["tanh", "relu"], "relu", "activation of the hidden units", network, "act", "{}")
-    option("learning_rate", options.positive, 0.002, "size of a step", [], "lr", "learning rate {}")
+    option("learning_rate", options.positive, 0.002, "learning rate", [], "lr", "learning rate {}")
     option("l2_decay", options.non_negative, 0.0, "the optimiser's weight_decay", [], "l2", "l2 decay {}")
     option("dropout", options.fraction, 0.3, "probability of leaving a hidden unit out", network, None, "dropout {}")
     option("momentum", options.fraction, 0.0, "of sgd; adam has its own", [], "mom")

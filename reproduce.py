@@ -105,7 +105,9 @@ def main(arguments):
             print(job.command_line(threads), flush=True)
         return
     if left:
-        pool.run_all(left, opt.jobs or max(1, pool.cores() // threads), threads)
+        at_a_time = opt.jobs or max(1, pool.cores() // threads)
+        notice(f"{len(left)} runs to train, {at_a_time} at a time; everything goes to {folder}")
+        pool.run_all(left, at_a_time, threads)
     try:
         path = report.write(edition, jobs, folder, data, opt.quick)
     except Stopped as stopped:

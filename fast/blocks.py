@@ -79,6 +79,7 @@ class Block:
             self.W *= self.powers[m]
         self.W += steps.T @ self.X
         if self.b is not None:
+            self.b *= self.powers[m]
             self.b += steps.sum(axis=0)
 
 

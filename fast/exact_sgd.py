@@ -48,6 +48,7 @@ WAYS = (
     Way(blocks.logistic_regression, ("W",), 12, None),
     Way(blocks.mlp, ("W1", "b1", "W2", "b2"), 96, 1e-3),
 )
+SETTINGS = {"learning_rate", "l2_penalty"}  # what an epoch may be given; others only a model knows
 FIRST = 8  # examples of an epoch that both ways train
 CLOSE = 1e-9  # how much of a step summing in another order may change in float64
 _ways = weakref.WeakKeyDictionary()  # {model: its Way, or None: its own loop trains it}
@@ -63,16 +64,16 @@ def train_epoch(model, X, y, epoch=None, **settings):
     X : ndarray (n, n_features) or `pixels.FeatureMatrix`; y : (n,) or (n, 1) classes.
     epoch : the model's own way to train, where that is not `model.train_epoch`.
     """
-    epoch, classes = epoch or model.train_epoch, np.reshape(y, len(X))
+    epoch, y = epoch or model.train_epoch, gold_classes(y, len(X))
     given = {name: value for name, value in settings.items() if (name, value) != ("batch_size", 1)}
-    usable = classes.dtype.kind in "iu" and len(X) >= FIRST and classes.min() >= 0
+    usable = len(X) >= FIRST and given.keys() <= SETTINGS and not trains_by_own_loop(model)
     with _one_blas_thread(), np.errstate(all="ignore"):
-        if usable and "batch_size" not in given and not trains_by_own_loop(model):
+        if usable:
             try:
                 if model not in _ways:
                     _ways[model] = _proven_way(model, epoch, len(X), given)
                 way = _ways[model]
-                dtype = _dtype_of_equal_steps(model, epoch, way, X, classes, given)
+                dtype = _dtype_of_equal_steps(model, epoch, way, X, y, given)
             except Exception as error:  # noqa: BLE001, of a method that is not the known one
                 keep_to_own_loop(model)
                 notice(
@@ -80,11 +81,19 @@ def train_epoch(model, X, y, epoch=None, **settings):
                     f"time: fast/exact_sgd.py would change the result ({error})"
                 )
             else:
-                return _fast_epoch(model, way, X, classes, given, dtype)
+                return _fast_epoch(model, way, X, y, given, dtype)
         if "batch_size" in given and "W1" in vars(model) and _is_exact_in_float32(X):
             with _arrays_as(model, np.float32):  # the large products of batches in half the time
                 return epoch(X.changed(dtype=np.float32), y, **settings)
         return epoch(X, y, **settings)
+
+
+def gold_classes(y, n):
+    """y, (n,) or (n, 1), as integers (n,); ValueError unless it has a class for each of n > 0 rows."""
+    y = np.reshape(y, n)
+    if n == 0 or y.dtype.kind not in "biu" or y.min() < 0:
+        raise ValueError("y must hold a class, an integer from 0, for each row of X, one at least")
+    return y.astype(np.int64)
 
 
 def trains_by_own_loop(model):
@@ -189,7 +198,7 @@ def _proven_way(model, epoch, n, settings):
         if all(isinstance(vars(model).get(name), np.ndarray) for name in way.parameters):
             try:
                 _probe(model, epoch, way, settings)
-                _require_each_row_once(model, epoch, n, settings)
+                _require_each_row_once(model, epoch, way, n, settings)
                 return way
             except Exception as error:  # noqa: BLE001, of a method that is not the known one
                 why = error
@@ -197,22 +206,27 @@ def _proven_way(model, epoch, n, settings):
 
 
 def _probe(model, epoch, way, settings):
-    """Compare both ways on ten random examples, small weights, and settings large enough to show.
+    """Compare both ways on small random weights, a few examples of each class, and large settings.
 
-    In the first epoch on real data no relu is off and a penalty is below rounding.
+    In the first epoch on real data no relu is off, a penalty is below rounding, and a class may be
+    missing among the first examples.
     """
     rng = np.random.RandomState(0)
     with _put_back(model):
         for i, name in enumerate(way.parameters):
             shape = vars(model)[name].shape
             vars(model)[name] = rng.normal(0, 0.3, (*shape[:1], 7) if i == 0 else shape)
-        y = rng.randint(len(vars(model)[way.parameters[-1]]), size=10)
+        n_classes = len(vars(model)[way.parameters[-1]])
+        y = rng.permutation(4 * n_classes) % n_classes
         large = dict.fromkeys(settings, 0.1)
-        _require_same(model, epoch, way, rng.normal(size=(10, 7)), y, large, size=3)
+        _require_same(model, epoch, way, rng.normal(size=(len(y), 7)), y, large, size=3)
 
 
-def _require_each_row_once(model, epoch, n, settings):
-    """Let the epoch walk over n numbered rows, and look at the steps that it asks for."""
+def _require_each_row_once(model, epoch, way, n, settings):
+    """Let the epoch walk over n numbered rows, and look at the steps that it asks for.
+
+    The steps are only noted, so what else it may do to the weights, here ones, is seen as well.
+    """
     steps, wanted = [], [(i, i, settings) for i in range(n)]
 
     def update_weight(x_i, y_i, **options):
@@ -221,9 +235,14 @@ def _require_each_row_once(model, epoch, n, settings):
 
     with _put_back(model):
         model.update_weight = update_weight
-        loss = epoch(np.arange(float(n))[:, None], np.arange(n), **settings)
+        for name in way.parameters:
+            vars(model)[name][...] = 1
+        X, y = np.arange(float(n))[:, None], np.arange(n)
+        loss, after = _outcome(model, lambda: epoch(X, y, **settings))
     if steps != wanted:
         raise Differs("the examples, their order or their settings")
+    if not all((after[name] == 1).all() for name in way.parameters):
+        raise Differs("the weights, between the steps")
     if loss is not None and not np.isclose(loss, (n - 1) / 2):
         raise Differs("the loss of an epoch")
 
@@ -247,10 +266,12 @@ def _require_same(model, epoch, way, X, y, settings, dtype=np.float64, tolerance
     before = {name: vars(model)[name].copy() for name in way.parameters}
     own_loss, own = _outcome(model, lambda: epoch(X, y, **settings))
     fast_loss, fast = _outcome(model, lambda: _fast_epoch(model, way, X, y, settings, dtype, size))
-    if not all(np.isfinite(own[name]).all() for name in before if name in own):
-        return  # training has diverged, and what overflows first is a matter of order
     if (own_loss is None) != (fast_loss is None) or own.keys() != fast.keys():
         raise Differs("what an epoch returns, or the model's attributes")
+    if not all(np.isfinite(own[name]).all() for name in before):
+        if all(np.isfinite(fast[name]).all() for name in before):
+            raise Differs("nan or infinity")
+        return  # both have diverged, and what overflows first is a matter of order
     if own_loss is not None and not np.isclose(own_loss, fast_loss, tolerance, tolerance):
         raise Differs("the loss")
     for name in own:
@@ -274,7 +295,7 @@ def _outcome(model, run):
     printed = io.StringIO()
     with _put_back(model), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         before = _random_states()
-        outcome = run(), copy.deepcopy(vars(model))
+        outcome = run(), copy.deepcopy(vars(model), {id(model): model})
         if printed.getvalue() or _random_states() != before:
             raise Differs("its methods print or draw random numbers")
     return outcome
@@ -291,7 +312,10 @@ def _put_back(model):
     states of Python's and NumPy's random generators.
     """
     attributes, of_python, of_numpy = vars(model), random.getstate(), np.random.get_state()
-    before = {name: (value, copy.deepcopy(value)) for name, value in attributes.items()}
+    before = {  # a method bound to the model stays bound to it, and not to a copy
+        name: (value, copy.deepcopy(value, {id(model): model}))
+        for name, value in attributes.items()
+    }
     try:
         yield
     finally:
@@ -304,7 +328,7 @@ def _put_back(model):
             elif isinstance(value, dict | set):
                 value.clear()
                 value.update(kept)
-            else:
+            elif not callable(value):
                 value = kept
             attributes[name] = value
         random.setstate(of_python)

@@ -15,6 +15,7 @@ from oracle import features
 
 import utils
 from data import prepare
+from fast import pixels
 from fast.pixels import FeatureMatrix, feature_statistics, flat
 from lab.dataset import read_data
 from utils import InputError
@@ -46,21 +47,47 @@ def test_every_pixel_value_is_exact():
         assert np.array_equal(FeatureMatrix(images, dtype=dtype)[:][0] * 256, np.arange(256))
 
 
-def test_pixels_are_read_in_slices_only():
-    for rows in (3, [1, 2], np.arange(4), (slice(None), 0)):
+def test_single_rows_a_loop_and_the_whole_matrix():
+    images = np.random.default_rng(1).integers(0, 256, (pixels.READ + 5, 2, 3), dtype=np.uint8)
+    for order in (None, np.arange(len(images))[::-1]):
+        X = FeatureMatrix(images, bias=True, order=order)
+        expected = features(images, bias=True)[slice(None) if order is None else order]
+        assert np.array_equal(X[3], expected[3]) and np.array_equal(X[np.int64(-1)], expected[-1])
+        assert np.array_equal(list(X), expected)
+        assert np.array_equal(np.asarray(X), expected)
+        assert np.asarray(X, dtype=np.float32).dtype == np.float32
+        for row in (len(images), -len(images) - 1):  # else `in` and old loops would not end
+            with pytest.raises(IndexError):
+                X[row]
+
+
+def test_pixels_are_read_by_numbers_and_slices_only():
+    for rows in ([1, 2], np.arange(4), (slice(None), 0)):
         with pytest.raises(TypeError):
             FeatureMatrix(IMAGES)[rows]
+
+
+@pytest.mark.parametrize("order", [None, np.array([5, 3, 0, 0, 19, 7])])
+def test_a_part_of_the_rows(order):
+    """Of a matrix nothing is read for it; of an array it is a view."""
+    X, read = FeatureMatrix(IMAGES, order=order), []
+    for rows in (slice(0, 3), slice(2, 99), slice(6, 6)):
+        some = pixels.part(X.changed(progress=read.append), rows)
+        assert not read
+        assert np.array_equal(np.asarray(some), X[rows])
+        assert read.pop() == len(X[rows])
+    assert np.shares_memory(pixels.part(IMAGES, slice(2, 9)), IMAGES)
 
 
 @given(st.permutations(range(20)), st.integers(0, 20), st.integers(0, 20))
 def test_pixels_reordered(order, start, stop):
     X = FeatureMatrix(IMAGES, bias=True)
-    again = X.reordered(np.array(order))
+    again = X.changed(order=np.array(order))
     expected = features(IMAGES, bias=True)
     assert len(again) == 20 and again.shape == X.shape
     assert np.array_equal(again[start:stop], expected[order][start:stop])
     assert np.array_equal(X[start:stop], expected[start:stop])  # itself it stays as it was
-    twice = again.reordered(np.arange(20)[::-1])  # an order is of the images' rows
+    twice = again.changed(order=np.arange(20)[::-1])  # an order is of the images' rows
     assert np.array_equal(twice[start:stop], expected[::-1][start:stop])
 
 
@@ -236,8 +263,8 @@ def test_links_to_files_elsewhere_are_followed(tmp_path, folder):
 def test_views_of_one_file_take_turns_at_reading_it(folder):
     """They share its position, so also its lock."""
     images = read_data(folder)["train_images"]
-    pixels = FeatureMatrix(images)
-    for view in (flat(images), pixels.bytes, pixels.reordered(np.arange(60)).bytes):
+    X = FeatureMatrix(images)
+    for view in (flat(images), X.bytes, X.changed(order=np.arange(60)).bytes):
         assert view.stream is images.stream and view.reading is images.reading
 
 

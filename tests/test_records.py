@@ -64,7 +64,7 @@ def test_the_other_models_records(q1, run_main, blank_figures, tmp_path, tiny_np
 
 
 def test_a_diverged_run_has_a_record_too(q1, run_main, blank_figures, tmp_path, tiny_npz):
-    arguments = ["-epochs", 2, "-learning_rate", 1e30, "-data_path", tiny_npz]
+    arguments = ["-epochs", 2, "-learning_rate", 1e300, "-data_path", tiny_npz]
     assert run_main(q1, "mlp", *arguments, "-plots_dir", tmp_path / "plots").status == 0
     (path,) = (tmp_path / "plots").glob("runs/*/record.json")
     assert read_record(path).epochs[-1]["loss"] is None

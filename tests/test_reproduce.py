@@ -197,7 +197,8 @@ def test_an_edition_from_nothing_to_its_report(run_small, q1, monkeypatch, tmp_p
     assert outcome.status == 0, outcome.err
     folder = tmp_path / "plots" / "small"
     assert outcome.out == f"{folder / 'report.html'}\n"
-    assert [": finished after " in line for line in outcome.err_lines] == [True] * 4
+    assert outcome.err_lines[0].startswith("4 runs to train, ")
+    assert [": finished after " in line for line in outcome.err_lines[1:]] == [True] * 4
     alone = run_forked(
         q1, "logistic_regression", "-epochs", 60, "-l2_penalty", 0.01, "-data_path", tiny_npz,
         "-plots_dir", tmp_path / "alone", prepare=lambda: leave_figures_blank(monkeypatch),
