@@ -17,7 +17,7 @@ try:
 
     import utils
     from lab.dataset import open_data
-    from lab.figures import save_figure
+    from lab.figures import save_figure, show_figures
     from lab.files import make_folder
     from lab.options import PLOTS, Parser, positive, seed, whole_number
     from lab.process import run_script
@@ -126,7 +126,7 @@ def main(arguments):
             save_figure(figure, args.plots_dir / f"{name}.{ending}")
     print(f"{failed} claims FAILED" if failed else "every claim holds")
     if args.show:
-        utils.show_figures()
+        show_figures()
     return 1 if failed else 0
 
 

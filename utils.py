@@ -135,10 +135,7 @@ def read_header(stream, size, key):
 
 
 def read_member(archive, key):
-    """The array `key` of an open npz archive, its header checked before memory is taken.
-
-    ValueError where `opened_member` or `read_header` raises it; on damage whatever zipfile and NumPy do.
-    """
+    """The array `key` of an open npz archive, its header checked before memory is taken."""
     with opened_member(archive, key) as (stream, size):
         read_header(stream, size, key)
         stream.seek(0)
@@ -289,7 +286,7 @@ def new_figure(size, title="", show=False, margins=None):
 
         try:
             figure = pyplot.figure(**kind)
-        except ImportError:  # the backend that was asked for; `show_figures` says so
+        except ImportError:  # the backend that was asked for cannot open windows
             pyplot.switch_backend("agg")
             figure = pyplot.figure(**kind)
     else:
@@ -305,16 +302,6 @@ def new_figure(size, title="", show=False, margins=None):
         where = {"y": 1 - 0.08 / height} if margins else {}
         figure.suptitle(text, fontsize="medium", parse_math=False, **where)
     return figure
-
-
-def show_figures():
-    """Open the figures that were made to be shown; a notice where there is no screen for them."""
-    from matplotlib import get_backend, pyplot
-
-    if get_backend().lower() == "agg":  # what matplotlib takes where none can open
-        notice("note: no window can be opened here; the figures are in their files")
-    else:
-        pyplot.show()
 
 
 @default_style()

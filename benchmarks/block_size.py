@@ -22,7 +22,8 @@ from processes import DATA_PATH, ROOT
 
 import utils
 from fast.blocks import one_blas_thread
-from fast.pixels import FeatureMatrix, read_data
+from fast.pixels import FeatureMatrix
+from lab.dataset import read_data
 from lab.figures import save_figure
 from lab.options import Parser, count
 from lab.process import run_script

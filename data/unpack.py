@@ -4,9 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from fast.pixels import npz_pieces, open_folder
 from lab.datafile import print_counts, progress_bar
 from lab.files import NO_ROOM, writing
+from lab.stored import npz_pieces, open_folder
 from utils import SPLITS, InputError
 
 

@@ -10,10 +10,10 @@ from utils import SPLITS
 class ImageTensor:
     """Images and labels on a device, the images as bytes, given out as float32 rows.
 
-    `X[a:b]` is the tensor of rows a to b, (b - a, features); `batch(indices)` a pair (X, y).
+    `X[rows]`, of a slice or of a tensor of indices, is a tensor (rows, features).
 
-    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or
-        `pixels.StoredImages`, which stay in their file until a batch of them is asked for.
+    images : uint8 array of shape (n, height, width) or (n, height, width, channels), or what gives
+        its rows, of which none is read until a batch of them is asked for.
     labels : int64 array of shape (n,).
     scale : None, or the pair (mean, deviation) of `pixels.feature_statistics`.
     """
@@ -29,24 +29,21 @@ class ImageTensor:
         return len(self.y)
 
     def __getitem__(self, rows):
-        return self._floats(self.bytes[rows])
-
-    def batch(self, indices):
-        """The examples of a tensor of indices: X (batch, features), y (batch,)."""
-        indices = indices.to(self.y.device)
-        if isinstance(self.bytes, torch.Tensor):
-            # Row by row; bytes[indices] would go pixel by pixel, in five times the time.
-            raw = self.bytes.index_select(0, indices)
+        if isinstance(self.bytes, torch.Tensor) and isinstance(rows, torch.Tensor):
+            # Row by row; bytes[rows] would go pixel by pixel, in five times the time.
+            raw = self.bytes.index_select(0, rows)
         else:
-            raw = self.bytes[indices]
-        return self._floats(raw), self.y[indices]
-
-    def _floats(self, raw):
+            raw = self.bytes[rows]
         X = torch.as_tensor(raw, device=self.y.device).to(torch.float32).mul_(1 / 256)
         if self.scale is not None:
             mean, deviation = self.scale
             X.sub_(mean).div_(deviation)
         return X
+
+    def batch(self, indices):
+        """The examples of a tensor of indices: X (batch, features), y (batch,)."""
+        indices = indices.to(self.y.device)
+        return self[indices], self.y[indices]
 
 
 def image_tensors(arrays, device, standardize=False):

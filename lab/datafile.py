@@ -50,9 +50,8 @@ def _archive(file):
     try:
         yield archive
     except BaseException:
-        archive.fp = (
-            None  # stopped in `open`, it would fail to close, and once more when it is deleted
-        )
+        # Stopped in `open`, it would fail to close, and once more when it is deleted.
+        archive.fp = None
         raise
     archive.close()
 

@@ -5,14 +5,15 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import os
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import utils
-from fast.pixels import read_data
 from lab import known_data
+from lab.stored import open_folder
 from utils import InputError, notice
 
 DEFAULT = utils.ROOT / "data" / "intel_landscapes.npz"
@@ -24,7 +25,7 @@ PHOTOGRAPHS = {".jpg", ".jpeg", ".png"}
 class Data:
     """A data set and the file, or folder of files, that it came from.
 
-    arrays : what `pixels.read_data` returns.
+    arrays : what `read_data` returns.
     path : of the file, as it was found.
     name, size, sha256 : of the file; size in bytes. A folder's are those of its six files, one
         after the other in the order of `utils.KEYS`.
@@ -86,6 +87,11 @@ class Data:
         """The data set in a figure's title."""
         known = known_data.KNOWN["synthetic"] if self.standin else self.known
         return known.title if known else Path(self.name).stem
+
+
+def read_data(path):
+    """The data set at `path`: an npz file (see `utils.read_npz`) or a folder (see `open_folder`)."""
+    return open_folder(path) if os.path.isdir(path) else utils.read_npz(path)
 
 
 def open_data(data_path):

@@ -227,3 +227,13 @@ def save_figure(figure, path):
     metadata = {"CreationDate": None} if kind == "pdf" else None
     with replacing(path) as stream:
         figure.savefig(stream, format=kind, dpi=150, metadata=metadata)
+
+
+def show_figures():
+    """Open the figures that were made to be shown; a notice where there is no screen for them."""
+    from matplotlib import get_backend, pyplot
+
+    if get_backend().lower() == "agg":  # what matplotlib takes where none can open
+        utils.notice("note: no window can be opened here; the figures are in their files")
+    else:
+        pyplot.show()

@@ -47,7 +47,7 @@ CHUNK = 512  # images read at once
 class Fingerprint:
     """What a data set's content comes down to.
 
-    arrays : as `pixels.read_data` returns them; labels (n,) or (n, 1).
+    arrays : as `dataset.read_data` returns them; labels (n,) or (n, 1).
 
     content : SHA-256 of the examples' digests of train, val and test. An example's digest is the
         SHA-256 of its pixels and its label as 8 little-endian bytes; those of the test set are
@@ -96,7 +96,7 @@ def _digests(images, labels):
 def identify(arrays):
     """Which known data set the arrays are of, and how they relate to it.
 
-    arrays : as `pixels.read_data` returns them; images may stay on disk.
+    arrays : as `dataset.read_data` returns them; images may stay on disk.
 
     Returns (name in KNOWN, THE_VERY_DATA or ANOTHER_SPLIT), or (None, OTHER_DATA).
 

@@ -13,10 +13,9 @@ import itertools
 import shlex
 from dataclasses import dataclass
 
-import utils
 from lab import compare, dataset
 from lab.checkpoint import NoCheckpoint
-from lab.figures import save_figure
+from lab.figures import save_figure, show_figures
 from lab.folder import Names, file_name, run_folder, shown
 from lab.options import ONE_VALUE
 from lab.process import Incomplete, Stopped
@@ -123,7 +122,7 @@ def train_all(sweep, train, open_data=lambda opt: dataset.open_data(opt.data_pat
         )
     result = _train_several(sweep, train, data) if sweep.swept else train(*sweep.runs[0], data)
     if first.show:
-        utils.show_figures()
+        show_figures()
     return result
 
 

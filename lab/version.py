@@ -7,7 +7,7 @@ import hashlib
 import utils
 
 # What a run's numbers depend on besides its script.
-FILES = ("utils.py", "fast/*.py", "lab/*_state.py", "lab/torchrun.py")
+FILES = ("utils.py", "fast/*.py", "lab/stored.py", "lab/*_state.py", "lab/torchrun.py")
 
 
 @functools.cache  # as the program started: its files may change while it trains

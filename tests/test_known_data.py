@@ -9,10 +9,10 @@ import pytest
 from conftest import tiny_arrays
 
 import utils
-from fast.pixels import open_folder
 from lab import known_data
 from lab.dataset import Data
 from lab.known_data import ANOTHER_SPLIT, KNOWN, OTHER_DATA, THE_VERY_DATA, Fingerprint
+from lab.stored import open_folder
 from utils import SPLITS
 
 SIZES = (300, 60, 60)

@@ -16,7 +16,8 @@ from oracle import features
 import utils
 from data import prepare
 from fast import pixels
-from fast.pixels import FeatureMatrix, feature_statistics, flat, read_data
+from fast.pixels import FeatureMatrix, feature_statistics, flat
+from lab.dataset import read_data
 from utils import InputError
 
 # --------------------------------------------------------------------------------------------

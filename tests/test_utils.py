@@ -343,11 +343,11 @@ def test_no_setting_of_the_user_hinders_or_changes_a_figure(tmp_path, settings, 
     (tmp_path / "settings" / "matplotlibrc").write_text(settings)
     code = f"""
 import utils
-from lab.figures import save_figure
+from lab.figures import save_figure, show_figures
 figure = utils.plot_curves([1, 2], {{"a": [1, 2]}}, "loss", "title", show={show})
 save_figure(figure, "figure.png")
 if {show}:
-    utils.show_figures()
+    show_figures()
 """
     pictures = []
     for chosen in ({"MPLCONFIGDIR": str(tmp_path / "settings"), "MPLBACKEND": backend}, {}):
