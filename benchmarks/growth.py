@@ -9,16 +9,17 @@ Markdown table. An epoch is what the scripts' own clock counts as training; the 
 after one to warm up. On an otherwise idle machine; a few minutes.
 """
 
+import contextlib
 import tempfile
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-from processes import DATA_PATH, Contestant
+from timing import Contestant, in_turn, parser_of, print_row
 
 from lab.figures import save_figure
 from lab.files import make_folder
-from lab.options import PLOTS, Parser, count
+from lab.options import PLOTS
 from lab.process import run_script
 from utils import new_figure, notice, read_npz
 
@@ -56,14 +57,17 @@ def with_rows(arrays, eighths):
     }
 
 
-def seconds_per_epoch(arrays, contestant, repeats):
-    """The median of `repeats` epochs of a contestant on a data set, after one to warm up."""
-    with tempfile.TemporaryDirectory() as folder:
+def seconds_per_epoch(arrays, contestants, repeats):
+    """{model: median seconds of `repeats` epochs in turn}, after one to warm up."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         path = Path(folder) / "part.npz"
         np.savez(path, **arrays)
-        with Contestant(str(path), *contestant) as trained:
-            trained.epoch()
-            return median(trained.epoch() for _ in range(repeats))
+        epochs = {
+            model: stack.enter_context(Contestant(str(path), *contestant)).epoch
+            for model, contestant in contestants.items()
+        }
+        in_turn(epochs, 1)
+        return {model: median(seconds) for model, seconds in in_turn(epochs, repeats).items()}
 
 
 def cases(arrays):
@@ -82,11 +86,14 @@ def measure(arrays, models, repeats):
     """{what grows: {model: (sizes, seconds)}}, both arrays of floats."""
     points = {what: {model: [] for model in models} for what in PER}
     for what, size, part, options in cases(arrays):
-        for model in models:
-            if what != "hidden units" or model in WITH_HIDDEN_UNITS:
-                notice(f"{model}: {size:,} {what}")
-                seconds = seconds_per_epoch(part, (*MODELS[model][1:], *options), repeats)
-                points[what][model].append((size, seconds))
+        notice(f"{size:,} {what}")
+        grown = {
+            model: (*MODELS[model][1:], *options)
+            for model in models
+            if what != "hidden units" or model in WITH_HIDDEN_UNITS
+        }
+        for model, seconds in seconds_per_epoch(part, grown, repeats).items():
+            points[what][model].append((size, seconds))
     return {
         what: {model: np.array(pairs).T for model, pairs in by_model.items() if pairs}
         for what, by_model in points.items()
@@ -102,18 +109,16 @@ def straight_line(sizes, seconds):
 
 def print_fits(points):
     """The lines as a Markdown table, with the points that they were drawn through."""
-    print("| against | model | intercept, s | slope, s | R^2 | points: seconds at size |")
-    print("|---|---|---|---|---|---|")
+    heads = "against|model|intercept, s|slope, s|R^2|points: seconds at size"
+    print_row(*heads.split("|"), heads=True)
     for what, by_model in points.items():
         for model, (sizes, seconds) in by_model.items():
             intercept, slope, r2 = straight_line(sizes, seconds)
-            measured = ", ".join(
-                f"{y:.3g} at {x:,.0f}" for x, y in zip(sizes, seconds, strict=True)
-            )
-            print(
-                f"| {what} | {MODELS[model][0]} | {intercept:.3g} | {slope * PER[what]:.3g} for "
-                f"{PER[what]:,} more | {r2:.4f} | {measured} |"
-            )
+            more = f"{slope * PER[what]:.3g} for {PER[what]:,} more"
+            pairs = zip(sizes, seconds, strict=True)
+            measured = ", ".join(f"{y:.3g} at {x:,.0f}" for x, y in pairs)
+            name = MODELS[model][0]
+            print_row(what, name, f"{intercept:.3g}", more, f"{r2:.4f}", measured)
 
 
 def draw(points, title):
@@ -138,19 +143,12 @@ def draw(points, title):
     return figure
 
 
-def parse_arguments(arguments):
-    parser = Parser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("-data_path", **DATA_PATH)
-    add("-models", nargs="+", choices=MODELS, default=list(MODELS))
-    add("-repeats", type=count, default=3, help="epochs to take the median of (default: 3)")
-    where = "where growth.png goes (default: plots)"
-    add("-plots_dir", type=Path, default=PLOTS, metavar="DIR", help=where)
-    return parser.parse_args(arguments)
-
-
 def main(arguments):
-    opt = parse_arguments(arguments)
+    parser = parser_of(__doc__, rounds=3)
+    parser.add_argument("-models", nargs="+", choices=MODELS, default=list(MODELS))
+    where = "where growth.png goes (default: plots)"
+    parser.add_argument("-plots_dir", type=Path, default=PLOTS, metavar="DIR", help=where)
+    opt = parser.parse_args(arguments)
     make_folder(opt.plots_dir, "-plots_dir")
     arrays = read_npz(opt.data_path)
     for split in ("val", "test"):
