@@ -57,19 +57,6 @@ def with_rows(arrays, eighths):
     }
 
 
-def seconds_per_epoch(arrays, contestants, repeats):
-    """{model: median seconds of `repeats` epochs in turn}, after one to warm up."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        path = Path(folder) / "part.npz"
-        np.savez(path, **arrays)
-        epochs = {
-            model: stack.enter_context(Contestant(str(path), *contestant)).epoch
-            for model, contestant in contestants.items()
-        }
-        in_turn(epochs, 1)
-        return {model: median(seconds) for model, seconds in in_turn(epochs, repeats).items()}
-
-
 def cases(arrays):
     """Yield (what grows, its size, the data, options of the models) of each point."""
     for eighths in EIGHTHS_OF_EXAMPLES:
@@ -82,22 +69,23 @@ def cases(arrays):
         yield "hidden units", hidden_size, arrays, ("-hidden_size", str(hidden_size))
 
 
-def measure(arrays, models, repeats):
-    """{what grows: {model: (sizes, seconds)}}, both arrays of floats."""
-    points = {what: {model: [] for model in models} for what in PER}
+def measure(arrays, models, rounds):
+    """{what grows: {model: [(size, seconds per epoch)]}}, the models in turn at each size."""
+    points = {what: {} for what in PER}
     for what, size, part, options in cases(arrays):
         notice(f"{size:,} {what}")
-        grown = {
-            model: (*MODELS[model][1:], *options)
-            for model in models
-            if what != "hidden units" or model in WITH_HIDDEN_UNITS
-        }
-        for model, seconds in seconds_per_epoch(part, grown, repeats).items():
-            points[what][model].append((size, seconds))
-    return {
-        what: {model: np.array(pairs).T for model, pairs in by_model.items() if pairs}
-        for what, by_model in points.items()
-    }
+        grown = [m for m in models if what != "hidden units" or m in WITH_HIDDEN_UNITS]
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            path = Path(folder) / "part.npz"
+            np.savez(path, **part)
+            epochs = {}
+            for model in grown:
+                contestant = Contestant(str(path), *MODELS[model][1:], *options)
+                epochs[model] = stack.enter_context(contestant).epoch
+                epochs[model]()  # warms up
+            for model, seconds in in_turn(epochs, rounds).items():
+                points[what].setdefault(model, []).append((size, median(seconds)))
+    return points
 
 
 def straight_line(sizes, seconds):
@@ -112,11 +100,10 @@ def print_fits(points):
     heads = "against|model|intercept, s|slope, s|R^2|points: seconds at size"
     print_row(*heads.split("|"), heads=True)
     for what, by_model in points.items():
-        for model, (sizes, seconds) in by_model.items():
-            intercept, slope, r2 = straight_line(sizes, seconds)
+        for model, pairs in by_model.items():
+            intercept, slope, r2 = straight_line(*np.transpose(pairs))
             more = f"{slope * PER[what]:.3g} for {PER[what]:,} more"
-            pairs = zip(sizes, seconds, strict=True)
-            measured = ", ".join(f"{y:.3g} at {x:,.0f}" for x, y in pairs)
+            measured = ", ".join(f"{seconds:.3g} at {size:,}" for size, seconds in pairs)
             name = MODELS[model][0]
             print_row(what, name, f"{intercept:.3g}", more, f"{r2:.4f}", measured)
 
@@ -127,7 +114,8 @@ def draw(points, title):
     panels = figure.subplots(1, len(points), squeeze=False)[0]
     colours = {model: f"C{i}" for i, model in enumerate(MODELS)}
     for panel, (what, by_model) in zip(panels, points.items(), strict=True):
-        for model, (sizes, seconds) in by_model.items():
+        for model, pairs in by_model.items():
+            sizes, seconds = np.transpose(pairs)
             intercept, slope, _ = straight_line(sizes, seconds)
             ends = np.array([0, sizes.max()])
             panel.plot(sizes, seconds, "o", color=colours[model], label=MODELS[model][0])
@@ -155,8 +143,8 @@ def main(arguments):
         for kind in ("images", "labels"):
             arrays[f"{split}_{kind}"] = arrays[f"{split}_{kind}"][:EVALUATED]
     points = measure(arrays, opt.models, opt.repeats)
-    n, n_features = len(arrays["train_labels"]), arrays["train_images"][0].size
-    title = f"Cost of an epoch; all else as in the whole set, {n:,} x {n_features:,}"
+    shape = f"{len(arrays['train_labels']):,} x {arrays['train_images'][0].size:,}"
+    title = f"Cost of an epoch; all else as in the whole set, {shape}"
     print_fits(points)
     path = opt.plots_dir / "growth.png"
     save_figure(draw(points, title), path)

@@ -78,7 +78,7 @@ def ranks(data_path, rounds):
             one: functools.partial(seconds_per_epoch, threads="2"),
             two: functools.partial(seconds_per_epoch, *torchrun, threads="1"),
         }
-        seconds = in_turn(runners, rounds, f"batch {batch_size}")
+        seconds = in_turn(runners, rounds)
         values = [*seconds.values(), ratios(seconds[one], seconds[two])]
         print_row(batch_size, *(f"{median(each):.2f}" for each in values))
 
