@@ -1,6 +1,6 @@
 """The contestants of speed.py and growth.py: each a process that trains an epoch when told to.
 
-`processes.Contestant` is its parent's end. The process answers on its standard output, one JSON value
+`timing.Contestant` is its parent's end. The process answers on its standard output, one JSON value
 per line: null once it is ready, then the seconds of an epoch for each line that it reads.
 
 The scripts and the plain programs are run as they are, by their own main(): they are only stopped
@@ -90,27 +90,6 @@ def plain_q1(data_path, *options):
     plain_q1.main([*options, "-data_path", data_path, "-epochs", "1000000"])
 
 
-def plain_loop_alone(data_path, model, l2="0"):
-    """The loop of plain_q1.py in a process that has loaded the training set and nothing else."""
-    import numpy as np
-    import plain_q1
-
-    np.random.seed(42)
-    with np.load(data_path) as data:
-        X, y = data["train_images"], data["train_labels"].reshape(-1)
-    X = X.reshape(len(X), -1) / 256
-    n_classes = int(y.max()) + 1
-    if model == "mlp":
-        trained = plain_q1.MLP(n_classes, X.shape[1], 100)
-    else:
-        X = np.hstack((X, np.ones((len(X), 1))))
-        perceptron = model == "perceptron"
-        linear = plain_q1.Perceptron if perceptron else plain_q1.LogisticRegression
-        trained = linear(n_classes, X.shape[1])
-
-    take_turns(lambda: trained.train_epoch(X, y, learning_rate=0.001, l2_penalty=float(l2)))
-
-
 def plain_q2(data_path, *options):
     """plain_q2.py; an epoch is the loop over its DataLoader."""
     import plain_q2
@@ -143,52 +122,6 @@ def training_set(data_path):
     return FeatureMatrix(arrays["train_images"], dtype=np.float32)[:], arrays["train_labels"]
 
 
-def part_of(X, denominator):
-    """How many of X's n examples the slow contestants see: n / denominator, but 50 if there are."""
-    return min(len(X), max(50, len(X) // int(denominator)))
-
-
-def sklearn_linear(data_path, model, l2="0"):
-    """scikit-learn's Perceptron or SGDClassifier on two threads.
-
-    An epoch is (fit of three epochs - fit of one) / 2: what `fit` does once is not counted.
-    """
-    from sklearn.linear_model import Perceptron, SGDClassifier
-
-    X, y = training_set(data_path)
-
-    def fit_seconds(epochs):
-        if model == "perceptron":
-            classifier = Perceptron(n_jobs=2, max_iter=epochs, tol=None)
-        else:
-            penalty = {"alpha": float(l2)} if float(l2) else {"penalty": None}
-            classifier = SGDClassifier(
-                loss="log_loss", n_jobs=2, max_iter=epochs, tol=None, **penalty
-            )
-        start = time.perf_counter()
-        classifier.fit(X, y)
-        return time.perf_counter() - start
-
-    seconds = None
-    while True:
-        wait_for_turn(seconds)
-        seconds = (fit_seconds(3) - fit_seconds(1)) / 2
-
-
-def sklearn_mlp(data_path, hidden_size, denominator):
-    """scikit-learn's MLPClassifier, one example per step, without momentum and penalty.
-
-    An epoch is `partial_fit` on the first n / denominator examples, its seconds scaled up to n.
-    """
-    import numpy as np
-    from sklearn.neural_network import MLPClassifier
-
-    X, y = training_set(data_path)
-    classifier = MLPClassifier((int(hidden_size),), solver="sgd", batch_size=1, alpha=0, momentum=0)
-    m, classes = part_of(X, denominator), np.unique(y)
-    take_turns(lambda: classifier.partial_fit(X[:m], y[:m], classes=classes), m / len(X))
-
-
 def torch_mlp(data_path, hidden_size, denominator):
     """The MLP in torch, one example per step, on tensors in memory.
 
@@ -202,7 +135,7 @@ def torch_mlp(data_path, hidden_size, denominator):
     model = nn.Sequential(first, nn.ReLU(), nn.Linear(int(hidden_size), int(y.max()) + 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
     criterion = nn.CrossEntropyLoss()
-    m = part_of(X, denominator)
+    m = min(len(X), max(50, len(X) // int(denominator)))
 
     def epoch():
         for i in torch.randperm(len(X))[:m].tolist():
@@ -213,39 +146,10 @@ def torch_mlp(data_path, hidden_size, denominator):
     take_turns(epoch, m / len(X))
 
 
-# --------------------------------------------------------------------------------------------
-# Matrix products alone
-
-
-def numpy_products(data_path, hidden_size, threads):
-    """The two large products of an MLP epoch, of whole-epoch sizes, in float32.
-
-    X W1^T and D^T X, with X (n, features), W1 (hidden_size, features), D (n, hidden_size).
-    `threads` of the BLAS, or "default".
-    """
-    import numpy as np
-    from threadpoolctl import threadpool_limits
-
-    X, _ = training_set(data_path)
-    n, features = X.shape
-    rng = np.random.default_rng(0)
-    W = rng.standard_normal((int(hidden_size), features), np.float32)
-    D = rng.standard_normal((n, int(hidden_size)), np.float32)
-    Z, step = np.empty_like(D), np.empty_like(W)
-
-    def epoch():
-        np.matmul(X, W.T, out=Z)
-        np.matmul(D.T, X, out=step)
-
-    with threadpool_limits(None if threads == "default" else int(threads), "blas"):
-        take_turns(epoch)
-
-
-def torch_products(data_path, batch_size, hidden_size, layers, batches):
+def torch_products(data_path, batch_size, hidden_size, layers):
     """The products of an epoch of the feedforward network, batch by batch, in float32.
 
     Forward and weight gradient of every layer, and the input gradient from the second on.
-    `batches` is "all", each read once from memory as an epoch must, or "one", over and over.
     """
     import torch
 
@@ -274,7 +178,7 @@ def torch_products(data_path, batch_size, hidden_size, layers, batches):
     def epoch():
         for row in range(0, n, batch_size):
             m = min(batch_size, n - row)
-            products(X[row : row + m] if batches == "all" else X[:m])
+            products(X[row : row + m])
 
     with torch.no_grad():
         take_turns(epoch)
@@ -282,12 +186,8 @@ def torch_products(data_path, batch_size, hidden_size, layers, batches):
 
 RIVALS = {
     "plain_q1.py": plain_q1,
-    "plain_loop_alone": plain_loop_alone,
     "plain_q2.py": plain_q2,
-    "sklearn_linear": sklearn_linear,
-    "sklearn_mlp": sklearn_mlp,
     "torch_mlp": torch_mlp,
-    "numpy_products": numpy_products,
     "torch_products": torch_products,
 }
 

@@ -9,16 +9,17 @@ Markdown table. An epoch is what the scripts' own clock counts as training; the 
 after one to warm up. On an otherwise idle machine; a few minutes.
 """
 
+import contextlib
 import tempfile
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-from processes import DATA_PATH, Contestant
+from timing import Contestant, in_turn, parser_of, print_row
 
 from lab.figures import save_figure
 from lab.files import make_folder
-from lab.options import PLOTS, Parser, count
+from lab.options import PLOTS
 from lab.process import run_script
 from utils import new_figure, notice, read_npz
 
@@ -56,16 +57,6 @@ def with_rows(arrays, eighths):
     }
 
 
-def seconds_per_epoch(arrays, contestant, repeats):
-    """The median of `repeats` epochs of a contestant on a data set, after one to warm up."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "part.npz"
-        np.savez(path, **arrays)
-        with Contestant(str(path), *contestant) as trained:
-            trained.epoch()
-            return median(trained.epoch() for _ in range(repeats))
-
-
 def cases(arrays):
     """Yield (what grows, its size, the data, options of the models) of each point."""
     for eighths in EIGHTHS_OF_EXAMPLES:
@@ -78,19 +69,23 @@ def cases(arrays):
         yield "hidden units", hidden_size, arrays, ("-hidden_size", str(hidden_size))
 
 
-def measure(arrays, models, repeats):
-    """{what grows: {model: (sizes, seconds)}}, both arrays of floats."""
-    points = {what: {model: [] for model in models} for what in PER}
+def measure(arrays, models, rounds):
+    """{what grows: {model: [(size, seconds per epoch)]}}, the models in turn at each size."""
+    points = {what: {} for what in PER}
     for what, size, part, options in cases(arrays):
-        for model in models:
-            if what != "hidden units" or model in WITH_HIDDEN_UNITS:
-                notice(f"{model}: {size:,} {what}")
-                seconds = seconds_per_epoch(part, (*MODELS[model][1:], *options), repeats)
-                points[what][model].append((size, seconds))
-    return {
-        what: {model: np.array(pairs).T for model, pairs in by_model.items() if pairs}
-        for what, by_model in points.items()
-    }
+        notice(f"{size:,} {what}")
+        grown = [m for m in models if what != "hidden units" or m in WITH_HIDDEN_UNITS]
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            path = Path(folder) / "part.npz"
+            np.savez(path, **part)
+            epochs = {}
+            for model in grown:
+                contestant = Contestant(str(path), *MODELS[model][1:], *options)
+                epochs[model] = stack.enter_context(contestant).epoch
+                epochs[model]()  # warms up
+            for model, seconds in in_turn(epochs, rounds).items():
+                points[what].setdefault(model, []).append((size, median(seconds)))
+    return points
 
 
 def straight_line(sizes, seconds):
@@ -102,18 +97,15 @@ def straight_line(sizes, seconds):
 
 def print_fits(points):
     """The lines as a Markdown table, with the points that they were drawn through."""
-    print("| against | model | intercept, s | slope, s | R^2 | points: seconds at size |")
-    print("|---|---|---|---|---|---|")
+    heads = "against|model|intercept, s|slope, s|R^2|points: seconds at size"
+    print_row(*heads.split("|"), heads=True)
     for what, by_model in points.items():
-        for model, (sizes, seconds) in by_model.items():
-            intercept, slope, r2 = straight_line(sizes, seconds)
-            measured = ", ".join(
-                f"{y:.3g} at {x:,.0f}" for x, y in zip(sizes, seconds, strict=True)
-            )
-            print(
-                f"| {what} | {MODELS[model][0]} | {intercept:.3g} | {slope * PER[what]:.3g} for "
-                f"{PER[what]:,} more | {r2:.4f} | {measured} |"
-            )
+        for model, pairs in by_model.items():
+            intercept, slope, r2 = straight_line(*np.transpose(pairs))
+            more = f"{slope * PER[what]:.3g} for {PER[what]:,} more"
+            measured = ", ".join(f"{seconds:.3g} at {size:,}" for size, seconds in pairs)
+            name = MODELS[model][0]
+            print_row(what, name, f"{intercept:.3g}", more, f"{r2:.4f}", measured)
 
 
 def draw(points, title):
@@ -122,7 +114,8 @@ def draw(points, title):
     panels = figure.subplots(1, len(points), squeeze=False)[0]
     colours = {model: f"C{i}" for i, model in enumerate(MODELS)}
     for panel, (what, by_model) in zip(panels, points.items(), strict=True):
-        for model, (sizes, seconds) in by_model.items():
+        for model, pairs in by_model.items():
+            sizes, seconds = np.transpose(pairs)
             intercept, slope, _ = straight_line(sizes, seconds)
             ends = np.array([0, sizes.max()])
             panel.plot(sizes, seconds, "o", color=colours[model], label=MODELS[model][0])
@@ -138,27 +131,20 @@ def draw(points, title):
     return figure
 
 
-def parse_arguments(arguments):
-    parser = Parser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("-data_path", **DATA_PATH)
-    add("-models", nargs="+", choices=MODELS, default=list(MODELS))
-    add("-repeats", type=count, default=3, help="epochs to take the median of (default: 3)")
-    where = "where growth.png goes (default: plots)"
-    add("-plots_dir", type=Path, default=PLOTS, metavar="DIR", help=where)
-    return parser.parse_args(arguments)
-
-
 def main(arguments):
-    opt = parse_arguments(arguments)
+    parser = parser_of(__doc__, rounds=3)
+    parser.add_argument("-models", nargs="+", choices=MODELS, default=list(MODELS))
+    where = "where growth.png goes (default: plots)"
+    parser.add_argument("-plots_dir", type=Path, default=PLOTS, metavar="DIR", help=where)
+    opt = parser.parse_args(arguments)
     make_folder(opt.plots_dir, "-plots_dir")
     arrays = read_npz(opt.data_path)
     for split in ("val", "test"):
         for kind in ("images", "labels"):
             arrays[f"{split}_{kind}"] = arrays[f"{split}_{kind}"][:EVALUATED]
     points = measure(arrays, opt.models, opt.repeats)
-    n, n_features = len(arrays["train_labels"]), arrays["train_images"][0].size
-    title = f"Cost of an epoch; all else as in the whole set, {n:,} x {n_features:,}"
+    shape = f"{len(arrays['train_labels']):,} x {arrays['train_images'][0].size:,}"
+    title = f"Cost of an epoch; all else as in the whole set, {shape}"
     print_fits(points)
     path = opt.plots_dir / "growth.png"
     save_figure(draw(points, title), path)

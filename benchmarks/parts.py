@@ -8,19 +8,20 @@ with `-threads`; the table has the medians. What is left of the epoch is the boo
 the criterion and Python. Start, figures and files are of a whole run of one epoch.
 """
 
+import functools
 import importlib
 import math
-import time
 from statistics import median
 
-import torch
-from processes import DATA_PATH, ROOT, record_of
+from timing import ROOT, in_turn, parser_of, print_row, record_of, seconds_of
 
 from lab.dataset import open_data
-from lab.options import Parser, count
+from lab.options import count
 from lab.process import run_script
 
-q2 = importlib.import_module("hw1-q2")
+q2 = importlib.import_module("hw1-q2")  # first, as it sets how torch's threads wait
+
+import torch
 
 
 class Parts:
@@ -77,27 +78,10 @@ class Parts:
         q2.evaluate(self.model, self.val_X, self.val_X.y, self.criterion)
 
 
-def seconds_of(part):
-    start = time.perf_counter()
-    part()
-    return time.perf_counter() - start
-
-
-def seconds_of_a_run(data_path, threads):
-    """{what: seconds} of a whole run of one epoch: its figures, and its start and end."""
-    command = (ROOT / "hw1-q2.py", "mlp", "-epochs", 1, "-data_path", data_path)
-    record, whole, _ = record_of(*command, OMP_NUM_THREADS=str(threads))
-    figures = record.seconds["plotting"]
-    rest = whole - record.seconds_of_epochs - figures
-    return {"figures of the run": figures, "start, data, files": rest}
-
-
 def main(arguments):
-    parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("-data_path", **DATA_PATH)
+    parser = parser_of(__doc__, rounds=5)
     parser.add_argument("-batch_size", type=count, default=64, help="(default: %(default)s)")
     parser.add_argument("-threads", type=count, default=1, help="(default: %(default)s)")
-    parser.add_argument("-repeats", type=count, default=5, help="rounds (default: %(default)s)")
     opt = parser.parse_args(arguments)
     parts = Parts(opt.data_path, opt.batch_size)
     torch.set_num_threads(opt.threads)
@@ -107,21 +91,27 @@ def main(arguments):
         "dropout": parts.dropout_masks,
         "step": parts.steps,
     }
-    every = {**measured, "training, whole": parts.an_epoch, "evaluation": parts.evaluation}
-    rounds = [
-        {name: seconds_of(part) for name, part in every.items()} for _ in range(opt.repeats + 1)
-    ][1:]  # the first warms up
-    seconds = {name: median(each[name] for each in rounds) for name in every}
-    rest = seconds["training, whole"] - sum(seconds[name] for name in measured)
-    print("| part of an epoch | seconds | of it |\n|---|---:|---:|")
-    whole = seconds["training, whole"] + seconds["evaluation"]
-    table = {name: seconds[name] for name in measured} | {"all else in training": rest}
-    table["evaluation"] = seconds["evaluation"]
-    for name, value in table.items():
-        print(f"| {name} | {value:.3f} | {value / whole:.0%} |")
-    print(f"| an epoch | {whole:.3f} | |")
-    for name, value in seconds_of_a_run(opt.data_path, opt.threads).items():
-        print(f"| {name}, once a run | {value:.2f} | |")
+    wholes = {"training": parts.an_epoch, "evaluation": parts.evaluation}
+    runners = {
+        name: functools.partial(seconds_of, part) for name, part in (measured | wholes).items()
+    }
+    in_turn(runners, 1)  # warms up
+    seconds = {name: median(each) for name, each in in_turn(runners, opt.repeats).items()}
+    epoch = seconds["training"] + seconds["evaluation"]
+    rest = seconds.pop("training") - sum(seconds[name] for name in measured)
+    evaluation = seconds.pop("evaluation")
+    print_row("part of an epoch", "seconds", "of it", heads=True)
+    shares = seconds | {"all else in training": rest, "evaluation": evaluation}
+    for name, value in shares.items():
+        print_row(name, f"{value:.3f}", f"{value / epoch:.0%}")
+    print_row("an epoch", f"{epoch:.3f}", "")
+
+    command = (ROOT / "hw1-q2.py", "mlp", "-epochs", 1, "-data_path", opt.data_path)
+    record, whole, _ = record_of(*command, OMP_NUM_THREADS=str(opt.threads))
+    figures = record.seconds["plotting"]
+    print_row("figures of the run, once a run", f"{figures:.2f}", "")
+    start = whole - record.seconds_of_epochs - figures
+    print_row("start, data, files, once a run", f"{start:.2f}", "")
 
 
 if __name__ == "__main__":

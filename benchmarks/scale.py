@@ -9,10 +9,11 @@ again. At 100 times that is 12 GB, another 12 GB while it is unpacked, and half 
 `ranks` sets one process of two threads beside two ranks of one thread, in turn.
 """
 
+import functools
 from pathlib import Path
 from statistics import median
 
-from processes import DATA_PATH, ROOT, record_of, run_command
+from timing import ROOT, add_options, in_turn, print_row, ratios, record_of, run_command
 
 from lab.options import Parser, count
 from lab.process import run_script
@@ -39,51 +40,50 @@ def data_folder(folder, times):
 
 def memory(folder, times):
     """Print seconds per epoch and peak memory of each model at each size, and the arithmetic."""
-    print("| model | examples | on disk | training, s | evaluation, s | peak memory |")
-    print("|---|---|---|---|---|---|")
+    heads = "model|examples|on disk|training, s|evaluation, s|peak memory"
+    print_row(*heads.split("|"), heads=True)
     lines = []
     for name, (script, model) in MODELS.items():
         for many in times:
             path = data_folder(folder, many)
             notice(f"{name}: {many} x")
             record, _, peak = record_of(ROOT / script, model, "-epochs", 1, "-data_path", path)
-            n = 12_630 * many
-            seconds = record.seconds
-            print(
-                f"| {name} | {n:,} | {record.data['bytes'] / 1e9:.2f} GB "
-                f"| {seconds['training']:.1f} | {seconds['evaluation']:.1f} "
-                f"| {peak / 1e6:.0f} MB |",
-                flush=True,
-            )
-        lines.append((name, n, seconds["training"]))
-    print("\nArithmetic, not measured: if training divides evenly and the network costs nothing,")
-    for name, n, seconds in lines:
-        hours = 100 * seconds / n * 1e9 / 3600
-        print(
-            f"- {name}: 100 epochs of 10^9 examples take {hours:,.0f} h on one such machine"
-            + (f", {hours / 64:,.1f} h on 64." if "torch" in name else "; its steps do not divide.")
+            n, disk = 12_630 * many, f"{record.data['bytes'] / 1e9:.2f} GB"
+            seconds = [record.seconds[what] for what in ("training", "evaluation")]
+            cells = [f"{value:.1f}" for value in seconds]
+            print_row(name, f"{n:,}", disk, *cells, f"{peak / 1e6:.0f} MB")
+        hours = 100 * seconds[0] / n * 1e9 / 3600
+        on_64 = f", {hours / 64:,.1f} h on 64." if "torch" in name else "; its steps do not divide."
+        lines.append(
+            f"- {name}: 100 epochs of 10^9 examples take {hours:,.0f} h on one such machine{on_64}"
         )
+    print("\nArithmetic, not measured: if training divides evenly and the network costs nothing,")
+    print("\n".join(lines))
 
 
-def ranks(data_path, repeats):
+def ranks(data_path, rounds):
     """Print the paired times of one process with two threads and two ranks with one thread each."""
-    print("| batch | 1 process, 2 threads, s per epoch | 2 ranks, 1 thread each | ratio |")
-    print("|---|---|---|---|")
-    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", 2)
+    one, two = "1 process, 2 threads, s per epoch", "2 ranks, 1 thread each"
+    print_row("batch", one, two, "ratio", heads=True)
     for batch_size in BATCH_SIZES:
-        options = (ROOT / "hw1-q2.py", "mlp", "-epochs", 3, "-batch_size", batch_size)
-        options += ("-data_path", data_path)
-        pairs = []
-        for _ in range(repeats):
-            one, *_ = record_of(*options, OMP_NUM_THREADS="2")
-            two, *_ = record_of(*torchrun, *options, OMP_NUM_THREADS="1")
-            pairs.append([record.seconds["training"] / 3 for record in (one, two)])
-        one, two = (median(times) for times in zip(*pairs, strict=True))
-        ratio = median(one / two for one, two in pairs)
-        print(f"| {batch_size} | {one:.2f} | {two:.2f} | {ratio:.2f} |", flush=True)
+
+        def seconds_per_epoch(*launcher, threads, batch_size=batch_size):
+            script = (ROOT / "hw1-q2.py", "mlp", "-epochs", 3, "-batch_size", batch_size)
+            command = (*launcher, *script, "-data_path", data_path)
+            record, *_ = record_of(*command, OMP_NUM_THREADS=threads)
+            return record.seconds["training"] / 3
+
+        torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", 2)
+        runners = {
+            one: functools.partial(seconds_per_epoch, threads="2"),
+            two: functools.partial(seconds_per_epoch, *torchrun, threads="1"),
+        }
+        seconds = in_turn(runners, rounds)
+        values = [*seconds.values(), ratios(seconds[one], seconds[two])]
+        print_row(batch_size, *(f"{median(each):.2f}" for each in values))
 
 
-def parse_arguments(arguments):
+def main(arguments):
     parser = Parser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub = commands.add_parser("memory", help="seconds and memory per epoch as the data grow")
@@ -91,19 +91,14 @@ def parse_arguments(arguments):
     times = {"nargs": "+", "default": [1, 10, 100], "help": "(default: 1 10 100)"}
     sub.add_argument("-times", type=count, **times)
     sub = commands.add_parser("ranks", help="one process against two under torchrun, in turn")
-    sub.add_argument("-data_path", **DATA_PATH)
-    sub.add_argument("-repeats", type=count, default=5, help="(default: %(default)s)")
-    return parser.parse_args(arguments)
-
-
-def main(arguments):
-    opt = parse_arguments(arguments)
-    if opt.command == "memory":
-        if not opt.folder.is_dir():
-            raise InputError(f"{opt.folder}: no such folder; make it, on a disk with room")
+    add_options(sub, rounds=5)
+    opt = parser.parse_args(arguments)
+    if opt.command == "ranks":
+        ranks(opt.data_path, opt.repeats)
+    elif opt.folder.is_dir():
         memory(opt.folder, opt.times)
     else:
-        ranks(opt.data_path, opt.repeats)
+        raise InputError(f"{opt.folder}: no such folder; make it, on a disk with room")
 
 
 if __name__ == "__main__":

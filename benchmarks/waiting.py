@@ -2,18 +2,19 @@
 
     python benchmarks/waiting.py -data_path data/intel_landscapes.npz
 
-The default network of hw1-q2.py, some epochs with each way of waiting in turn, with 0, 1 and 2 other
-processes that each keep a core busy. Prints seconds per epoch of training, the median of the rounds.
-hw1-q2.py sets what is called the program's.
+The default network of hw1-q2.py with each way of waiting in turn, beside 0, 1 and 2 other processes that
+each keep a core busy: seconds per epoch of training, the median of the rounds. hw1-q2.py sets what is
+called the program's.
 """
 
 import contextlib
+import functools
 import os
 from statistics import median
 
-from processes import DATA_PATH, ROOT, a_busy_process, record_of
+from timing import ROOT, a_busy_process, in_turn, parser_of, print_row, record_of
 
-from lab.options import Parser, count
+from lab.options import count
 from lab.process import run_script
 
 THE_PROGRAMS = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
@@ -27,35 +28,28 @@ WAYS = {
 }
 
 
-def seconds_per_epoch(environment, opt):
-    """Seconds of training per epoch in a run of its own that waits so."""
-    settings = ("-epochs", opt.epochs, "-data_path", opt.data_path)
-    record, *_ = record_of(ROOT / "hw1-q2.py", "mlp", *settings, **environment)
-    return record.seconds["training"] / opt.epochs
-
-
 def main(arguments):
-    parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("-data_path", **DATA_PATH)
+    parser = parser_of(__doc__, rounds=3)
     parser.add_argument("-epochs", type=count, default=3, help="(default: %(default)s)")
-    parser.add_argument("-repeats", type=count, default=3, help="rounds (default: %(default)s)")
     opt = parser.parse_args(arguments)
     for name in THE_PROGRAMS:  # which the user may have set
         os.environ.pop(name, None)
-    print("| way | " + " | ".join(f"{n} busy" for n in range(3)) + " |\n|---|---|---|---|")
-    results = {way: [] for way in WAYS}
+
+    def seconds_per_epoch(environment):
+        command = (ROOT / "hw1-q2.py", "mlp", "-epochs", opt.epochs, "-data_path", opt.data_path)
+        record, *_ = record_of(*command, **environment)
+        return record.seconds["training"] / opt.epochs
+
+    runners = {way: functools.partial(seconds_per_epoch, WAYS[way]) for way in WAYS}
+    columns = []
     for busy in range(3):
         with contextlib.ExitStack() as others:
             for _ in range(busy):
                 others.enter_context(a_busy_process())
-            rounds = [
-                {way: seconds_per_epoch(environment, opt) for way, environment in WAYS.items()}
-                for _ in range(opt.repeats)
-            ]
-        for way in WAYS:
-            results[way].append(median(each[way] for each in rounds))
-    for way, seconds in results.items():
-        print(f"| {way} | " + " | ".join(f"{s:.2f}" for s in seconds) + " |")
+            columns.append(in_turn(runners, opt.repeats, f"{busy} busy"))
+    print_row("way", *(f"{busy} busy" for busy in range(3)), heads=True)
+    for way in WAYS:
+        print_row(way, *(f"{median(column[way]):.2f}" for column in columns))
 
 
 if __name__ == "__main__":

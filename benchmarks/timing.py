@@ -1,13 +1,12 @@
-"""The programs that are measured, as processes of their own: run to their end or epoch by epoch.
+"""The one way of timing here: programs in turn, each a process of its own, and one table.
 
-    seconds, peak = run_command("hw1-q1.py", "-h")         wall seconds and bytes
-    record, seconds, peak = record_of("hw1-q1.py", "mlp")  and the `record.Record` of the run
+    with Contestant(path, "hw1-q1.py", "mlp") as ours, Contestant(path, "plain_q1.py", "mlp") as plain:
+        seconds = in_turn({"ours": ours.epoch, "plain": plain.epoch}, 5)
+    print_row("mlp", spread(ratios(seconds["plain"], seconds["ours"]), "x faster"))
 
-    with Contestant(path, "hw1-q1.py", "mlp") as trained:  starts it and waits until it has loaded
-        trained.epoch()                                    seconds of its next epoch
-
-What a contestant's process does is in contestants.py. Importing this module lets the benchmarks import
-the project's own; DATA_PATH is how they describe their option -data_path.
+`run_command` runs a whole program, `record_of` one of the scripts and reads what it recorded. A ratio is
+taken in each round, since a machine's speed changes from minute to minute. What a contestant's process
+does is in contestants.py. Importing this module lets the benchmarks import the project's own.
 """
 
 import contextlib
@@ -18,21 +17,70 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 BENCHMARKS = Path(__file__).resolve().parent
 ROOT = BENCHMARKS.parent
 sys.path.insert(0, str(ROOT))
 
 from lab.dataset import DEFAULT
+from lab.options import Parser, count
 from lab.record import read_record
-from utils import InputError
+from utils import InputError, notice
 
-DATA_PATH = {
-    "metavar": "NPZ",
-    "default": DEFAULT,
-    "help": "images and labels (default: data/intel_landscapes.npz)",
-}
 PAUSE = 0.05  # seconds, in which the threads of the one before stop spinning
+
+
+def parser_of(about, rounds):
+    """The parser of a benchmark's options, which may add to them; `about` is its docstring."""
+    parser = Parser(description=about.splitlines()[0])
+    add_options(parser, rounds)
+    return parser
+
+
+def add_options(parser, rounds):
+    where = "images and labels (default: data/intel_landscapes.npz)"
+    parser.add_argument("-data_path", metavar="NPZ", default=DEFAULT, help=where)
+    of_rounds = "rounds to take the median of (default: %(default)s)"
+    parser.add_argument("-repeats", type=count, default=rounds, help=of_rounds)
+
+
+def in_turn(runners, rounds, about=""):
+    """{name: the results of its `rounds` calls}: each round calls every runner once, in order.
+
+    `runners` is {name: function without arguments}. `about` says in notices what is measured.
+    """
+    results = {name: [] for name in runners}
+    for i in range(rounds):
+        if about:
+            notice(f"{about}: round {i + 1} of {rounds}")
+        for name, run in runners.items():
+            results[name].append(run())
+    return results
+
+
+def seconds_of(function):
+    """How long a call of `function` takes in this process."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def ratios(these, those):
+    """These seconds over those, round by round."""
+    return [this / that for this, that in zip(these, those, strict=True)]
+
+
+def print_row(*cells, heads=False):
+    """A line of a Markdown table, at once; below `heads` comes the line that ends a table's head."""
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    if heads:
+        print(f"|{'---|' * len(cells)}", flush=True)
+
+
+def spread(values, unit):
+    """Median, least and greatest in words."""
+    return f"{median(values):.2f} {unit} ({min(values):.2f} to {max(values):.2f})"
 
 
 def run_command(*command, **environment):
