@@ -119,7 +119,12 @@ def all_logits(model, X, block=2048):
     """
     was_training = model.training
     model.eval()
-    logits = torch.cat([model(X[i : i + block]) for i in range(0, len(X), block)])
+    logits = None
+    for start in range(0, len(X), block):
+        part = model(X[start : start + block])
+        if logits is None:  # not a list: small tensors kept between large ones fragment the memory
+            logits = part.new_empty(len(X), part.shape[-1])
+        logits[start : start + block] = part
     model.train(was_training)
     return logits.float() if logits.dtype == torch.bfloat16 else logits  # NumPy has no bfloat16
 

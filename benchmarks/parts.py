@@ -38,8 +38,8 @@ class Parts:
         self.count = math.ceil(len(self.train_X) / batch_size)
         self.criterion = torch.nn.CrossEntropyLoss()
         self.generator = torch.Generator().manual_seed(42)
-        self.x, y = self.train_X.batch(torch.arange(batch_size))
-        self.hidden = torch.rand(batch_size, self.linear[0].out_features)
+        self.x, y = self.train_X.batch(torch.arange(min(batch_size, len(self.train_X))))
+        self.hidden = torch.rand(len(self.x), self.linear[0].out_features)
         q2.train_batch(self.x, y, self.model, self.optimizer, self.criterion)  # makes gradients
 
     def batches(self):
