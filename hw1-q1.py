@@ -232,7 +232,7 @@ def train(opt, names, data):
     model, settings = build(opt, data.n_classes, train_X.shape[1])
     order = np.arange(len(train_y), dtype=np.min_scalar_type(len(train_y)))
     run = Run(SCRIPT, opt, data, names, FIGURES[opt.model])
-    with run, np.errstate(all="ignore"):  # the run says which number is not finite
+    with run, exact_sgd.one_blas_thread():
         if opt.resume:
             run.load_checkpoint(functools.partial(numpy_state.restore, model, order))
         else:

@@ -69,7 +69,7 @@ def train_epoch(model, X, y, own_epoch=None, **settings):
     own_epoch, y = own_epoch or model.train_epoch, gold_classes(y, len(X))
     given = {name: value for name, value in settings.items() if (name, value) != ("batch_size", 1)}
     usable = len(X) >= FEWEST and given.keys() <= SETTINGS and not trains_by_own_loop(model)
-    with _one_blas_thread(), np.errstate(all="ignore"):
+    with one_blas_thread():
         if usable:
             try:
                 if model not in _ways:
@@ -115,7 +115,7 @@ def evaluate(model, X, y):
     the two largest nearly tie; an MLP's last digits depend on the order of summation in any case.
     """
     own = model.scores
-    with _one_blas_thread(), np.errstate(all="ignore"):
+    with one_blas_thread():
         try:
             with _put_back(model):  # and what _scores makes of it undone
                 scores = np.concatenate(list(_scores(model, X)))
@@ -152,9 +152,15 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
-def _one_blas_thread():
-    """BLAS gains little by a second thread on products so small; the second core prepares chunks."""
-    return _blas().limit(limits=1)
+@contextlib.contextmanager
+def one_blas_thread():
+    """Keep BLAS to one thread, and NumPy from warning of overflow, which a run says itself.
+
+    The second core has the next chunk to prepare. BLAS's own second thread gains little on products
+    this small, and goes on spinning after each of them.
+    """
+    with _blas().limit(limits=1), np.errstate(all="ignore"):
+        yield
 
 
 def _is_exact_in_float32(X):
