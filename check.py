@@ -26,6 +26,7 @@ try:
     from checks.submissions.find import Submission, find
     from checks.submissions.names import printable
     from checks.submissions.script import EDITIONS
+    from lab.cores import cores
     from lab.files import replacing
     from lab.options import Parser, whole_number
     from lab.process import Stopped, run_script
@@ -93,7 +94,7 @@ def parse_arguments(arguments):
     parser.add_argument(
         "-jobs",
         type=whole_number(1, 256),
-        default=class_run.cores(),
+        default=cores(),
         metavar="N",
         help="submissions at a time (default: one per core that check.py may use)",
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 try:
     from editions import commands, dataset, plan, pool, report, tables
+    from lab.cores import cores
     from lab.options import PLOTS, Parser, count, whole_number
     from lab.process import Incomplete, Stopped, run_script
     from utils import notice
@@ -105,7 +106,7 @@ def main(arguments):
             print(job.command_line(threads), flush=True)
         return
     if left:
-        at_a_time = opt.jobs or max(1, pool.cores() // threads)
+        at_a_time = opt.jobs or max(1, cores() // threads)
         notice(f"{len(left)} runs to train, {at_a_time} at a time; everything goes to {folder}")
         pool.run_all(left, at_a_time, threads)
     try:

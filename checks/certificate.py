@@ -190,7 +190,7 @@ def unknown_step(role, right, steps, epochs):
             f"{name}[{index}]: {float(before[name][place]):.6g} before, "
             f"{float(value[place]):.6g} expected, {float(seen[place]):.6g} given"
         )
-    return f"After {asked} the weights are others than the right ones.", both(*lines)
+    return f"After {asked} the weights differ from the correct ones.", both(*lines)
 
 
 # ----------------------------------------------------------------------------------------------

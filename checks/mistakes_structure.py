@@ -110,8 +110,8 @@ TABLE = [
         "predict_list",
         "deviation",
         "predict returns a list",
-        "Its values are right; an array compares with y without more ado.",
-        "np.array makes one.",
+        "Its values are right, but only an array can be compared with y directly.",
+        "Wrap the list in np.array(...).",
     ),
     Entry(
         "predict_float",

@@ -1,4 +1,4 @@
-"""What was found, as text for a terminal: the parts at a glance, then each that is to be seen to."""
+"""What was found, as text for a terminal: the parts at a glance, then each part that needs attention."""
 
 import textwrap
 

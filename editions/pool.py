@@ -7,7 +7,6 @@ end.
 """
 
 import contextlib
-import math
 import os
 import subprocess
 import sys
@@ -25,15 +24,6 @@ from utils import InputError, notice
 
 # Tells a run how many others may run beside it, for its record: seconds compare only if that is alike.
 RUNS_AT_A_TIME = "HOMEWORK_RUNS_AT_A_TIME"
-
-
-def cores():
-    """The cores that this process may use: those it is bound to, and no more than a container's quota."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        count = min(count, math.ceil(int(quota) / int(period)))
-    return count
 
 
 def threads_each(asked):

@@ -21,6 +21,7 @@ from checks.parts import PARTS, Judged
 from checks.sandbox import cage
 from checks.sandbox.run import Outcome
 from checks.submissions.find import Submission
+from lab.cores import cores
 from utils import InputError
 
 FINDING = {
@@ -402,7 +403,7 @@ def test_cores_are_those_that_the_container_grants(tmp_path, monkeypatch, files,
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    assert class_run.cores(tmp_path) == granted
+    assert cores(tmp_path) == granted
 
 
 def test_jobs_are_the_cores_that_the_process_is_bound_to(monkeypatch):

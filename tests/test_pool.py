@@ -71,10 +71,3 @@ def test_no_more_run_at_a_time_than_fit_into_memory(monkeypatch, memory, most):
 def test_available_memory_is_a_number_of_bytes():
     free = pool.available_memory()
     assert free == float("inf") or 2**20 < free < os.sysconf("SC_PHYS_PAGES") * 4096 * 2
-
-
-@pytest.mark.parametrize(("quota", "most"), [("150000 100000", 2), ("max 100000", 8), ("", 8)])
-def test_no_more_cores_than_a_containers_quota(monkeypatch, quota, most):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
-    monkeypatch.setattr(pool.Path, "read_text", lambda path: quota)
-    assert pool.cores() == most
