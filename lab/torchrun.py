@@ -25,7 +25,7 @@ from lab.run import Run
 from utils import InputError, notice
 
 TIMEOUT = 60  # seconds; a batch takes milliseconds, a checkpoint on a slow disk some seconds
-GRACE = 6  # seconds, long enough on a busy machine, in which torchrun ends the other ranks, once rank 0 has failed
+GRACE = 6  # seconds in which torchrun ends the other ranks, once rank 0 has failed, on a busy machine too
 LOST = (
     f"another process of this run has died, was stopped, or has not answered for {TIMEOUT} seconds; "
     "-resume continues from the last checkpoint, if there is one"
